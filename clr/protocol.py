@@ -1,0 +1,198 @@
+"""What service and worker say to each other (pydantic values; version `VERSION`).
+
+Every write names the slot and the fencing token under which it was leased. Calls are batched and idempotent: the same
+content under the same token is answered as the first time. A batch answers one outcome per slot, in the order asked.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from clr.results import Checkpoint, Evaluation, Phase
+
+VERSION = 1
+
+SlotReply = Literal["accepted", "lease-lost", "cancelled", "conflict"]
+"""accepted: stored. lease-lost: another holder has the slot, or it has ended. cancelled: the study was cancelled: stop.
+conflict: another value is stored for the same iteration or result."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class Message(BaseModel):
+    """Frozen, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TaskFacts(Message):
+    """What a study must know of a task.
+
+    Sizes are counts of examples. `input_shape` is one example's, without batch. `options_schema` is a JSON schema.
+    `fixed` is False where the sizes depend on options (an image folder): a `describe` slot then finds them.
+    """
+
+    name: Name
+    metric: str
+    direction: Literal["maximize", "minimize"]
+    train_size: int = Field(ge=0)
+    validation_size: int = Field(ge=0)
+    test_size: int = Field(ge=0)
+    input_shape: tuple[int, ...]
+    classes: int = Field(ge=0)
+    models: tuple[str, ...]
+    default_model: str
+    options_schema: dict[str, Any] = Field(default_factory=dict)
+    fixed: bool = True
+    code_hash: str = ""
+    description: str = ""
+
+
+class TrialConfig(Message):
+    """Everything that determines a trial: the same config gives the same bits on the same device, threads and versions.
+
+    `seed` sets initial weights, batch order and dropout; `split_seed` the cut into training and validation.
+    `evaluate_every` [iterations]; the last iteration is always evaluated. `test`: read the test split once, at the end.
+    """
+
+    phase: Phase
+    task: Name
+    task_options: dict[str, Any] = Field(default_factory=dict)
+    model: str
+    model_options: dict[str, Any] = Field(default_factory=dict)
+    optimizer: str
+    optimizer_options: dict[str, float | bool] = Field(default_factory=dict)
+    batch_size: int = Field(ge=1)
+    iterations: int = Field(ge=1)
+    evaluate_every: int = Field(ge=1)
+    schedule: dict[str, Any] = Field(description="clr.schedules.Schedule.to_dict()")
+    seed: int = Field(ge=0)
+    split_seed: int = Field(ge=0)
+    test: bool = False
+
+
+class Device(Message):
+    """Where a worker trains. `kind`: "cpu" or the GPU's product name; `name`: "cpu", "cuda:0"; memory in bytes."""
+
+    name: str
+    kind: str
+    memory: int | None = None
+    threads: int | None = None
+
+
+class Registration(Message):
+    """POST /v1/workers. `worker` is a fresh UUID per process."""
+
+    worker: str
+    protocol: int = VERSION
+    host: str
+    device: Device
+    versions: dict[str, str] = Field(default_factory=dict)
+    tasks: tuple[TaskFacts, ...]
+
+
+class Registered(Message):
+    worker: str
+    lease_seconds: float
+    beat_seconds: float
+
+
+class LeaseRequest(Message):
+    """POST /v1/leases: up to `count` slots, waiting up to `wait` seconds for the first."""
+
+    worker: str
+    count: int = Field(default=1, ge=1, le=64)
+    wait: float = Field(default=0.0, ge=0.0, le=30.0)
+
+
+class Lease(Message):
+    """The right of one worker to run one slot. `resume`: where an earlier attempt got to."""
+
+    slot: int
+    fence: int
+    study: str
+    number: int
+    attempt: int
+    config: TrialConfig
+    resume: Checkpoint | None = None
+
+
+class Leases(Message):
+    leases: tuple[Lease, ...]
+    lease_seconds: float
+
+
+class Holding(Message):
+    """A slot and the fencing token that its holder was given."""
+
+    slot: int
+    fence: int
+
+
+class Renewal(Message):
+    """POST /v1/leases/renew."""
+
+    worker: str
+    leases: tuple[Holding, ...] = Field(max_length=256)
+
+
+class Release(Message):
+    """POST /v1/leases/release: gives the slots and their attempts back."""
+
+    worker: str
+    leases: tuple[Holding, ...] = Field(max_length=256)
+    reason: str = Field(default="", max_length=2000)
+
+
+class Report(Holding):
+    """One slot's new evaluations and, where one was written, its checkpoint."""
+
+    evaluations: tuple[Evaluation, ...] = ()
+    checkpoint: Checkpoint | None = None
+
+
+class Reports(Message):
+    """POST /v1/reports."""
+
+    worker: str
+    reports: tuple[Report, ...] = Field(max_length=256)
+
+
+class Result(Holding):
+    """How an attempt ended.
+
+    done: `value` (validation metric) and, where the config asked, `test`. diverged: `reason`. failed: the task cannot do
+    this (an error it raised): the slot has failed. crashed: the process died or hung: tried again, at most three times.
+    facts: what a describe slot found.
+    """
+
+    outcome: Literal["done", "diverged", "failed", "crashed"]
+    iteration: int = Field(default=0, ge=0)
+    value: float | None = None
+    test: dict[str, float] = Field(default_factory=dict)
+    evaluations: tuple[Evaluation, ...] = ()
+    facts: TaskFacts | None = None
+    reason: str = Field(default="", max_length=2000)
+    tail: str = Field(default="", max_length=20_000, description="last lines of the child's output")
+    seconds: float = Field(default=0.0, ge=0.0)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+class Results(Message):
+    """POST /v1/results."""
+
+    worker: str
+    results: tuple[Result, ...] = Field(max_length=256)
+
+
+class SlotAnswer(Message):
+    slot: int
+    reply: SlotReply
+
+
+class Answers(Message):
+    """One reply per slot, in the order asked."""
+
+    answers: tuple[SlotAnswer, ...]
