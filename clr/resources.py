@@ -1,0 +1,243 @@
+"""What the service answers to users: one model per resource, shared by service and client (pydantic values)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from clr.protocol import Device, Message, TaskFacts
+from clr.results import Evaluation, Phase
+
+StudyState = Literal["queued", "running", "done", "failed", "cancelled"]
+TrialState = Literal["waiting", "running", "done", "diverged", "failed", "cancelled"]
+T = TypeVar("T")
+
+
+class Page(Message, Generic[T]):
+    """One page of a list; `next_cursor` is opaque, null at the end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+class Counts(Message):
+    """Slots by state. `planned` counts those whose round is not open yet, too (they are in `waiting`)."""
+
+    planned: int
+    waiting: int
+    running: int
+    done: int
+    diverged: int
+    failed: int
+
+
+class PhaseProgress(Counts):
+    """Slots of one phase and arm (arm "" in describe and range test)."""
+
+    phase: Phase
+    arm: str
+
+
+class StudySummary(Message):
+    """A study in a list. Times are UTC."""
+
+    id: str
+    name: str
+    task: str
+    state: StudyState
+    phase: Phase | None
+    priority: int
+    created_at: datetime
+    ended_at: datetime | None
+    slots: Counts
+
+
+class StudyResource(StudySummary):
+    """One study, whole. `seconds_left`: estimate from finished trials and live workers, null while unknown."""
+
+    started_at: datetime | None
+    spec: dict[str, Any]
+    plan: dict[str, Any] | None
+    progress: tuple[PhaseProgress, ...]
+    seconds_left: float | None
+    reason: str = ""
+
+
+class AttemptResource(Message):
+    """One lease of a slot. `how`: running, done, diverged, failed, crashed, expired, released, cancelled."""
+
+    fence: int
+    worker: str
+    host: str
+    device: str
+    device_kind: str
+    started_at: datetime
+    ended_at: datetime | None
+    how: str
+    tail: str = ""
+
+
+class TrialResource(Message):
+    """One slot. `value`: validation metric in search, test metric in confirm. `curve` only where one trial is asked for."""
+
+    study: str
+    number: int
+    phase: Phase
+    arm: str
+    round: int
+    position: int
+    params: dict[str, Any]
+    schedule: dict[str, Any]
+    seed: int
+    split_seed: int
+    iterations: int
+    state: TrialState
+    value: float | None
+    test: dict[str, float]
+    reason: str
+    seconds: float
+    attempts: tuple[AttemptResource, ...] = ()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    curve: tuple[Evaluation, ...] | None = None
+
+
+class RampCurve(Message):
+    """One seed's range test: accuracy (and loss) after each evaluated update, with that update's rate."""
+
+    seed: int
+    state: TrialState
+    iterations: tuple[int, ...]
+    rates: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    loss: tuple[float, ...]
+
+
+class RangeTestResource(Message):
+    """Curves and suggested bounds. `interval_source`: given, range-test, or default (unclear: flagged in `notes`)."""
+
+    study: str
+    status: Literal["waiting", "running", "done", "not-asked"]
+    low: float | None
+    high: float | None
+    ramp_iterations: int | None
+    curves: tuple[RampCurve, ...]
+    reading: dict[str, Any] | None
+    interval: dict[str, float] | None
+    interval_source: Literal["given", "range-test", "default"] | None
+    notes: tuple[str, ...] = ()
+
+
+class Bounds(Message):
+    """A two-sided interval at `level`."""
+
+    low: float
+    high: float
+    level: float = 0.95
+
+
+class Difference(Message):
+    """Paired difference to the baseline, arm minus baseline, over the seeds that both finished."""
+
+    mean: float
+    interval: Bounds | None
+    pairs: int
+    note: str = ""
+
+
+class ToTarget(Message):
+    """Iterations to a validation target, per seed; `median` over the seeds that reached it."""
+
+    target: float
+    reached: int
+    of: int
+    median: float | None
+    per_seed: dict[str, int | None]
+    reason: str = ""
+
+
+class ArmAnswer(Message):
+    """One arm of the answer, rank 1 first. Metrics are fractions.
+
+    search_value: best validation value of the search (optimistic: the best of several). values: confirmed test metric by seed.
+    interval: 95 % Student t for the mean. prediction: for one new run.
+    """
+
+    rank: int
+    arm: str
+    family: str
+    status: Literal["confirmed", "not confirmed", "failed"]
+    params: dict[str, Any]
+    schedule: dict[str, Any] | None
+    search_value: float | None
+    search_trials: int
+    search_failed: int
+    search_diverged: int
+    mean: float | None
+    interval: Bounds | None
+    prediction: Bounds | None
+    values: dict[str, float]
+    confirm_failed: int
+    confirm_diverged: int
+    difference: Difference | None
+    to_target: ToTarget | None
+    seconds: float
+    trials: tuple[int, ...] = Field(default=(), description="numbers of the confirm trials")
+    search_trial: int | None = Field(default=None, description="number of the finalist's search trial")
+
+
+class BestSchedule(Message):
+    """The arm ranked first, ready to paste. `schedule` is clr.schedules' to_dict()."""
+
+    arm: str
+    schedule: dict[str, Any]
+    snippet: str
+
+
+class Answer(Message):
+    """GET /v1/studies/{id}/best. provisional: words "not confirmed", no verdict."""
+
+    study: str
+    status: Literal["provisional", "confirmed", "none"]
+    metric: str
+    direction: Literal["maximize", "minimize"]
+    baseline: str
+    sentence: str
+    arms: tuple[ArmAnswer, ...]
+    best: BestSchedule | None
+    target: float | None
+    iterations: int | None
+    notes: tuple[str, ...]
+
+
+class WorkerResource(Message):
+    id: str
+    host: str
+    device: Device
+    versions: dict[str, str]
+    tasks: tuple[str, ...]
+    registered_at: datetime
+    last_seen: datetime
+    live: bool
+    holding: int
+
+
+class ScheduleResource(Message):
+    """A schedule family that a study can take as an arm."""
+
+    family: str
+    description: str
+    parameters: dict[str, Any] = Field(description="JSON schema of the family's own parameters")
+    coordinates: tuple[str, ...] = Field(description="what a search varies by default")
+
+
+class TaskResource(TaskFacts):
+    """A task that a worker announced; `live`: how many live workers have it."""
+
+    live: int = 0
+
+
+class Health(Message):
+    status: Literal["ok", "failing"]
+    checks: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,191 @@
+"""StudySpec: what a user asks for. Form is checked here, meaning by `clr.plan.check`.
+
+`{"task": "digits", "arms": ["fixed", "cosine", "triangular2"]}` is a whole spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from clr.errors import FieldError, InvalidSpec
+from clr.protocol import Name
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MAX_ITERATIONS = 10_000_000
+MAX_TRIALS_PER_ARM = 10_000
+MAX_SLOTS = 100_000
+
+
+class SpecPart(BaseModel):
+    """Frozen; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _named(value: object) -> object:
+    """"digits" stands for {"name": "digits"}."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class TaskChoice(SpecPart):
+    name: Name
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelChoice(SpecPart):
+    name: Name
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class OptimizerChoice(SpecPart):
+    name: Name
+    options: dict[str, float | bool] = Field(default_factory=dict)
+
+
+class Budget(SpecPart):
+    """The length of every run, in exactly one of the two units."""
+
+    iterations: int | None = Field(default=None, ge=1, le=MAX_ITERATIONS, description="optimizer updates")
+    epochs: float | None = Field(default=None, gt=0, le=1_000_000, description="passes over the training split")
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Budget:
+        if (self.iterations is None) == (self.epochs is None):
+            raise ValueError("give exactly one of iterations and epochs")
+        return self
+
+
+class Interval(SpecPart):
+    """Where every arm's peak rate is searched (log scale)."""
+
+    low: Rate
+    high: Rate
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        return self
+
+
+class Range(SpecPart):
+    """A searched coordinate: an interval (log or linear), or a list of choices."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    integer: bool = False
+    choices: tuple[float, ...] | None = Field(default=None, min_length=1, max_length=1000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_is_choices(cls, value: object) -> object:
+        return {"choices": value} if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _interval_or_choices(self) -> Range:
+        if self.choices is not None:
+            if self.low is not None or self.high is not None:
+                raise ValueError("give either choices or low and high")
+        elif self.low is None or self.high is None:
+            raise ValueError("give low and high, or a list of choices")
+        elif self.low > self.high:
+            raise ValueError(f"low ({self.low}) must not be above high ({self.high})")
+        elif self.log and self.low <= 0:
+            raise ValueError(f"a log range starts above 0, got low {self.low}")
+        return self
+
+
+class ArmSpec(SpecPart):
+    """One schedule family in the comparison.
+
+    `fixed` takes the family's own parameters (base_lr, step_size, ...) or coordinates (peak_lr, ratio, cycles, ...);
+    `search` takes coordinates. What neither names is searched in the family's default range.
+    """
+
+    family: Name
+    name: Name = ""
+    fixed: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    search: dict[str, Range] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_defaults_to_family(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"family": value, "name": value}
+        if isinstance(value, Mapping) and not value.get("name") and "family" in value:
+            return {**value, "name": value["family"]}
+        return value
+
+
+NamedTask = Annotated[TaskChoice, BeforeValidator(_named)]
+NamedModel = Annotated[ModelChoice, BeforeValidator(_named)]
+NamedOptimizer = Annotated[OptimizerChoice, BeforeValidator(_named)]
+
+
+class StudySpec(SpecPart):
+    """What a user submits.
+
+    Units: budget in iterations (optimizer updates) or epochs; rates are learning rates; `evaluate_every` in iterations
+    (default: a twentieth of the run); `target` in the task's metric (fractions, not percent).
+    """
+
+    name: str = Field(default="", max_length=200)
+    task: NamedTask
+    model: NamedModel | None = None
+    optimizer: NamedOptimizer = OptimizerChoice(name="sgd")
+    batch_size: int = Field(default=64, ge=1, le=65_536)
+    budget: Budget = Budget(epochs=20)
+    evaluate_every: int | None = Field(default=None, ge=1, le=MAX_ITERATIONS)
+    arms: tuple[ArmSpec, ...] = Field(min_length=1, max_length=64)
+    bounds: Literal["range-test"] | Interval = "range-test"
+    trials: int = Field(default=12, ge=1, le=MAX_TRIALS_PER_ARM, description="search trials per arm")
+    sampler: Literal["tpe", "random"] = "tpe"
+    round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
+    confirm_seeds: int = Field(default=5, ge=1, le=1000)
+    baseline: str = Field(default="", description='arm that the others are compared with; default "fixed", else the first')
+    target: float | None = Field(default=None, description="validation metric for iterations-to-target")
+    priority: int = Field(default=0, ge=-1000, le=1000, description="higher runs first")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @property
+    def baseline_arm(self) -> str:
+        names = [arm.name for arm in self.arms]
+        return self.baseline or ("fixed" if "fixed" in names else names[0])
+
+
+def parse(document: object) -> StudySpec:
+    """The spec in a document read from JSON or YAML.
+
+    Raises:
+        InvalidSpec: with every error of form, by field.
+    """
+    try:
+        return StudySpec.model_validate(document)
+    except ValidationError as error:
+        raise InvalidSpec(field_errors(error)) from None
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Pydantic's errors as JSON pointers and sentences; what a union tried in vain is said once per field."""
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False, include_context=False):
+        location = [str(part) for part in item["loc"] if str(part) not in _UNION_BRANCHES]
+        pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)
+        detail = item["msg"].removeprefix("Value error, ")
+        if item["type"] not in ("missing", "extra_forbidden", "value_error"):
+            detail += f", got {_short(item['input'])}"
+        found[pointer] = f"{found[pointer]}; or: {detail}" if pointer in found else detail
+    return [FieldError(pointer, detail) for pointer, detail in found.items()]
+
+
+_UNION_BRANCHES = frozenset({"Interval", "literal['range-test']", "float", "int", "bool", "str", "function-before"})
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
