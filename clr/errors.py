@@ -3,6 +3,7 @@
 ClrError
  ├── InvalidSchedule (ValueError)     a schedule's parameter breaks a rule
  ├── InvalidSpec (ValueError)         a study's spec is wrong; lists every error by field
+ ├── InvalidNumbers (ValueError)      measured values given to an analysis break a rule
  ├── UnknownName (LookupError)        no schedule, task, model or optimizer of that name
  ├── TaskError                        a task can't give its data or its model
  │    └── DataNotFound                where it was looked for, what was expected, how to get it
@@ -63,6 +64,20 @@ class InvalidSpec(ClrError, ValueError):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__("\n".join(str(error) for error in self.errors))
+
+
+class InvalidNumbers(ClrError, ValueError):
+    """Measured values given to an analysis break a rule, e.g. a NaN among accuracies.
+
+    Attributes:
+        name: the argument, e.g. "rates".
+        rule: the rule without subject, e.g. "must be finite".
+        value: the offending value, or where it stands.
+    """
+
+    def __init__(self, name: str, rule: str, value: object) -> None:
+        self.name, self.rule, self.value = name, rule, value
+        super().__init__(f"{name} {rule}, got {value!r}.")
 
 
 class UnknownName(ClrError, LookupError):
