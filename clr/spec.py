@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -72,6 +73,33 @@ class Interval(SpecPart):
         return self
 
 
+def _bounds(value: object) -> object:
+    """One error for a wrong value, not one per branch of the union."""
+    if value == "range-test" or isinstance(value, Interval):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(f'must be "range-test" or an interval {{"low": ..., "high": ...}}, got {value!r}')
+    return Interval.model_validate(value)
+
+
+class RangeTestOptions(SpecPart):
+    """How the LR range test runs; empty: its own defaults (`clr.plan`).
+
+    iterations: length of the ramp; seeds: runs of it; low, high: first and last rate.
+    """
+
+    iterations: int | None = Field(default=None, ge=100, le=MAX_ITERATIONS)
+    seeds: int = Field(default=3, ge=1, le=20)
+    low: Rate | None = None
+    high: Rate | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> RangeTestOptions:
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        return self
+
+
 class Range(SpecPart):
     """A searched coordinate: an interval (log or linear), or a list of choices."""
 
@@ -100,6 +128,16 @@ class Range(SpecPart):
         return self
 
 
+Scalar = float | int | bool | str
+
+
+def _scalar(value: object) -> object:
+    """One error for a wrong value, not one per type of the union."""
+    if not isinstance(value, float | int | bool | str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"must be a finite number, true, false or a word, got {value!r}")
+    return value
+
+
 class ArmSpec(SpecPart):
     """One schedule family in the comparison.
 
@@ -109,7 +147,7 @@ class ArmSpec(SpecPart):
 
     family: Name
     name: Name = ""
-    fixed: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    fixed: dict[str, Annotated[Scalar, BeforeValidator(_scalar)]] = Field(default_factory=dict)
     search: dict[str, Range] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -142,7 +180,8 @@ class StudySpec(SpecPart):
     budget: Budget = Budget(epochs=20)
     evaluate_every: int | None = Field(default=None, ge=1, le=MAX_ITERATIONS)
     arms: tuple[ArmSpec, ...] = Field(min_length=1, max_length=64)
-    bounds: Literal["range-test"] | Interval = "range-test"
+    bounds: Annotated[Literal["range-test"] | Interval, BeforeValidator(_bounds)] = "range-test"
+    range_test: RangeTestOptions = RangeTestOptions()
     trials: int = Field(default=12, ge=1, le=MAX_TRIALS_PER_ARM, description="search trials per arm")
     sampler: Literal["tpe", "random"] = "tpe"
     round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
@@ -174,7 +213,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     """Pydantic's errors as JSON pointers and sentences; what a union tried in vain is said once per field."""
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_context=False):
-        location = [str(part) for part in item["loc"] if str(part) not in _UNION_BRANCHES]
+        location = [str(part) for part in item["loc"] if part not in ("float", "int", "bool", "str")]
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)
         detail = item["msg"].removeprefix("Value error, ")
         if item["type"] not in ("missing", "extra_forbidden", "value_error"):
@@ -183,7 +222,6 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     return [FieldError(pointer, detail) for pointer, detail in found.items()]
 
 
-_UNION_BRANCHES = frozenset({"Interval", "literal['range-test']", "float", "int", "bool", "str", "function-before"})
 
 
 def _short(value: object) -> str:

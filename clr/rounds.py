@@ -1,0 +1,117 @@
+"""A study's slots so far -> the slots of the rounds now due: pure and deterministic.
+
+A round's slots depend on ended earlier rounds alone: the range test opens first, an arm's search round when its former one
+has ended, confirm when the arms' searches have ended. Whoever computes a round computes the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clr import schedules, search, search_space
+from clr.analysis import peak_interval, selection
+from clr.plan import ArmPlan, PlannedSlot, Plan
+from clr.protocol import TrialConfig
+from clr.results import Phase, Trial
+from clr.spec import Interval
+
+
+def due(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
+    """Every slot of every round that is due and not among `trials`; () where nothing is."""
+    ramps = peak_interval.ramp_rounds(plan, trials)
+    if (ramp := peak_interval.next_ramp(plan, ramps)) is not None:
+        return _range_test(plan, len(ramps), *ramp)
+    settled = peak_interval.settle(plan, ramps)
+    if settled is None:
+        return ()
+    slots = [slot for arm in plan.arms for slot in _search(plan, arm, settled.interval, _of(trials, "search", arm))]
+    if slots or not all(_search_over(arm, _of(trials, "search", arm)) for arm in plan.arms):
+        return tuple(slots)
+    return _confirm(plan, trials)
+
+
+def over(plan: Plan, trials: Sequence[Trial]) -> bool:
+    """Every slot has an outcome and nothing is due: the study ends."""
+    return bool(trials) and all(trial.ended for trial in trials) and not due(plan, trials)
+
+
+def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]:
+    """Slots of each phase and arm in all, as far as it is known: reruns of the range test and failed arms change it."""
+    count: dict[tuple[Phase, str], int] = {}
+    if plan.range_test is not None:
+        opened = sum(trial.phase == "range-test" for trial in trials)
+        count["range-test", ""] = max(len(plan.range_test.seeds), opened)
+    confirming = any(trial.phase == "confirm" for trial in trials)
+    for arm in plan.arms:
+        count["search", arm.name] = arm.trials
+    for arm in plan.arms:
+        confirmed = bool(_of(trials, "confirm", arm)) if confirming else True
+        count["confirm", arm.name] = len(plan.confirm_seeds) if confirmed else 0
+    return count
+
+
+def _of(trials: Sequence[Trial], phase: Phase, arm: ArmPlan) -> list[Trial]:
+    found = [trial for trial in trials if trial.phase == phase and trial.arm == arm.name]
+    return sorted(found, key=lambda trial: (trial.round, trial.position))
+
+
+def _range_test(plan: Plan, round_: int, low: float, high: float) -> tuple[PlannedSlot, ...]:
+    ramp = plan.range_test
+    assert ramp is not None
+    schedule = schedules.make("exponential", lr=low, gamma=(high / low) ** (1 / (ramp.iterations - 1)))
+    config = plan.base.model_copy(update={
+        "phase": "range-test", "iterations": ramp.iterations, "evaluate_every": ramp.evaluate_every,
+        "schedule": schedule.to_dict(), "split_seed": ramp.split_seed,
+    })  # fmt: skip
+    return tuple(
+        PlannedSlot(
+            phase="range-test", arm="", round=round_, position=k,
+            number=plan.number("range-test", "", round_ * len(ramp.seeds) + k), params={"low": low, "high": high},
+            config=config.model_copy(update={"seed": seed}),
+        )
+        for k, seed in enumerate(ramp.seeds)
+    )  # fmt: skip
+
+
+def _search_over(arm: ArmPlan, trials: Sequence[Trial]) -> bool:
+    return len(trials) == arm.trials and all(trial.ended for trial in trials)
+
+
+def _search(plan: Plan, arm: ArmPlan, interval: Interval, trials: Sequence[Trial]) -> list[PlannedSlot]:
+    """The arm's next search round, if its former one has ended."""
+    opened = len({trial.round for trial in trials})
+    if opened == len(arm.rounds) or not all(trial.ended for trial in trials):
+        return []
+    space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
+    history = [[(trial.params, trial.value) for trial in trials if trial.round == r and trial.outcome in ("done", "diverged")]
+               for r in range(opened)]  # fmt: skip
+    points = search.suggest(space, history, arm.rounds[opened], sampler=plan.sampler, seed=plan.sampler_seed,
+                            direction=plan.facts.direction)  # fmt: skip
+    first = sum(arm.rounds[:opened])
+    return [
+        PlannedSlot(phase="search", arm=arm.name, round=opened, position=k, number=plan.number("search", arm.name, first + k),
+                    params=point, config=_config(plan, arm, point))
+        for k, point in enumerate(points)
+    ]  # fmt: skip
+
+
+def _confirm(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
+    """Each arm's finalist on the same fresh seeds; an arm without a finished search trial is not confirmed."""
+    slots: list[PlannedSlot] = []
+    for arm in plan.arms:
+        finalist = selection.finalist(_of(trials, "search", arm), plan.facts.direction)
+        if finalist is None or _of(trials, "confirm", arm):
+            continue
+        config = _config(plan, arm, finalist.params)
+        slots += [
+            PlannedSlot(phase="confirm", arm=arm.name, round=0, position=k, number=plan.number("confirm", arm.name, k),
+                        params=dict(finalist.params),
+                        config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}))
+            for k, seed in enumerate(plan.confirm_seeds)
+        ]  # fmt: skip
+    return tuple(slots)
+
+
+def _config(plan: Plan, arm: ArmPlan, point: search_space.Params) -> TrialConfig:
+    schedule = search_space.schedule(arm.family, arm.constants, arm.parameters, point, plan.iterations)
+    return plan.base.model_copy(update={"schedule": schedule.to_dict()})

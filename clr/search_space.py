@@ -1,0 +1,170 @@
+"""What a search varies in each schedule family, and how the coordinates make a schedule.
+
+Coordinates mean the same in every family, so that arms are searched alike (science: nested spaces decide rankings):
+
+    peak_lr   the highest rate of the run; every arm searches it in the study's interval, log scale
+    ratio     lowest rate / peak_lr (base_lr / max_lr of a cycle, last / first rate of a decay), log scale
+    cycles    whole cycles in the run: step_size = iterations / (2 cycles), so that every run ends at a cycle's end
+    drops     equal drops of a step schedule
+    decay     amplitude of exp_range's last cycle / first one
+
+A coordinate is replaced where a study fixes the family's own parameter that it stands for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from clr import schedules
+from clr.spec import Interval, Range
+
+RATIO = Range(low=1e-3, high=0.5, log=True)
+MIN_STEP_EPOCHS, MAX_STEP_EPOCHS = 2, 10  # Smith 2017, section 3.2
+SHORT_RUN_CYCLES = (1, 4)
+
+Params = Mapping[str, float]
+Parameters = dict[str, float | int]
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """How one family is spanned.
+
+    Attributes:
+        parameters: (coordinates, iterations of the run) -> the family's own parameters.
+        stands_for: coordinate -> the family's own parameter that it sets.
+        constants: coordinates that have a value unless a study searches them.
+    """
+
+    parameters: Callable[[Params, int], Parameters]
+    stands_for: Mapping[str, str]
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        return tuple(name for name in self.stands_for if name not in self.constants)
+
+
+def _fixed(at: Params, iterations: int) -> Parameters:
+    return {"lr": at["peak_lr"]}
+
+
+def _step(at: Params, iterations: int) -> Parameters:
+    drops = int(at["drops"])
+    return {
+        "lr": at["peak_lr"],
+        "gamma": at["ratio"] ** (1 / drops),
+        "step_size": max(1, math.ceil(iterations / (drops + 1))),
+    }
+
+
+def _exponential(at: Params, iterations: int) -> Parameters:
+    return {"lr": at["peak_lr"], "gamma": at["ratio"] ** (1 / max(1, iterations - 1))}
+
+
+def _to_end(at: Params, iterations: int) -> Parameters:
+    return {"lr": at["peak_lr"], "end_lr": at["peak_lr"] * at["ratio"], "iterations": iterations}
+
+
+def _cyclic(at: Params, iterations: int) -> Parameters:
+    return {
+        "base_lr": at["peak_lr"] * at["ratio"],
+        "max_lr": at["peak_lr"],
+        "step_size": iterations / (2 * at["cycles"]),
+    }
+
+
+def _exp_range(at: Params, iterations: int) -> Parameters:
+    return {**_cyclic(at, iterations), "gamma": at["decay"] ** (1 / iterations)}
+
+
+_CYCLE = {"peak_lr": "max_lr", "ratio": "base_lr", "cycles": "step_size"}
+_DECAY = {"peak_lr": "lr", "ratio": "end_lr"}
+
+COORDINATES: Mapping[str, Coordinates] = {
+    "fixed": Coordinates(_fixed, {"peak_lr": "lr"}),
+    "step": Coordinates(_step, {"peak_lr": "lr", "ratio": "gamma", "drops": "step_size"}, {"drops": 2}),
+    "exponential": Coordinates(_exponential, {"peak_lr": "lr", "ratio": "gamma"}),
+    "linear": Coordinates(_to_end, _DECAY),
+    "cosine": Coordinates(_to_end, _DECAY),
+    "triangular": Coordinates(_cyclic, _CYCLE),
+    "triangular2": Coordinates(_cyclic, _CYCLE),
+    "exp_range": Coordinates(_exp_range, {**_CYCLE, "decay": "gamma"}, {"decay": 0.1}),
+}
+
+
+def coordinates(family: str) -> tuple[str, ...]:
+    """The coordinates of a family; () for one that takes its own parameters only."""
+    return tuple(COORDINATES[family].stands_for) if family in COORDINATES else ()
+
+
+def searched(family: str) -> tuple[str, ...]:
+    """What a search varies by default."""
+    return COORDINATES[family].searched if family in COORDINATES else ()
+
+
+def replaced(family: str, parameters: Mapping[str, object]) -> frozenset[str]:
+    """Coordinates that fixed own parameters stand in for."""
+    known = COORDINATES.get(family)
+    return frozenset(c for c, own in known.stands_for.items() if own in parameters) if known else frozenset()
+
+
+def space(family: str, constants: Params, parameters: Mapping[str, object], ranges: Mapping[str, Range],
+          interval: Interval, cycles: tuple[int, int]) -> dict[str, Range]:
+    """What a search of this arm varies, in a fixed order.
+
+    Args:
+        constants: coordinates that the study fixes. parameters: the family's own parameters that it fixes.
+        ranges: the study's own ranges. interval: of every arm's peak rate. cycles: lowest and highest number.
+    """
+    known = COORDINATES.get(family)
+    if known is None:
+        return {}
+    defaults = {"peak_lr": _peak(interval, parameters), "ratio": RATIO,
+                "cycles": Range(low=cycles[0], high=cycles[1], integer=True)}
+    gone = replaced(family, parameters) | set(constants)
+    names = [name for name in known.stands_for if name not in gone]
+    return {name: ranges.get(name, defaults.get(name)) for name in names  # type: ignore[misc]
+            if name in ranges or name not in known.constants}
+
+
+def _peak(interval: Interval, parameters: Mapping[str, object]) -> Range:
+    """The study's interval, above a fixed base_lr: a cycle's peak can't lie below its base."""
+    base = parameters.get("base_lr", parameters.get("end_lr", 0.0))
+    low = max(interval.low, float(base)) if isinstance(base, int | float) else interval.low
+    return Range(low=low, high=max(interval.high, 2 * low if low > interval.low else 0), log=True)
+
+
+def schedule(family: str, constants: Params, parameters: Mapping[str, float | int | bool | str], at: Params,
+             iterations: int) -> schedules.Schedule:
+    """The schedule at a point of the search space.
+
+    Raises:
+        InvalidSchedule: the point breaks a rule of the family.
+    """
+    known = COORDINATES.get(family)
+    if known is None:
+        return schedules.make(family, **parameters)
+    point = {**known.constants, **constants, **at}
+    for name in known.stands_for:
+        point.setdefault(name, _stand_in(known, name, parameters))
+    return schedules.make(family, **{**known.parameters(point, iterations), **parameters})
+
+
+def _stand_in(known: Coordinates, name: str, parameters: Mapping[str, object]) -> float:
+    """A value for a coordinate whose parameter is fixed: the peak's own one (ratio scales it), else one that is overwritten."""
+    value = parameters.get(known.stands_for[name], 1.0)
+    return float(value) if name == "peak_lr" and isinstance(value, int | float) else 1.0
+
+
+def cycle_range(iterations: int, epoch_iterations: int) -> tuple[tuple[int, int], bool]:
+    """Lowest and highest number of cycles with a step_size of 2 to 10 epochs, and whether the run is long enough for it.
+
+    Source: Smith 2017, section 3.2; a run too short for that gets 1 to 4 cycles.
+    """
+    high = iterations // (2 * MIN_STEP_EPOCHS * epoch_iterations)
+    if high < 1:
+        return SHORT_RUN_CYCLES, False
+    return (max(1, math.ceil(iterations / (2 * MAX_STEP_EPOCHS * epoch_iterations))), high), True
