@@ -85,7 +85,9 @@ class UnknownName(ClrError, LookupError):
 
     def __init__(self, kind: str, name: object, known: Sequence[str], hint: str = "") -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"There is no {kind} {name!r}. Known: {', '.join(known) or 'none'}.{' ' + hint if hint else ''}")
+        super().__init__(
+            f"There is no {kind} {name!r}. Known: {', '.join(known) or 'none'}.{' ' + hint if hint else ''}"
+        )
 
 
 class TaskError(ClrError):

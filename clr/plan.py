@@ -169,33 +169,59 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
     ramp = _range_test(spec, epoch) if given is None else None
     arms = tuple(_arm(arm, spec, given or SGD_INTERVAL, cycles) for arm in spec.arms)
     return Plan(
-        facts=facts, base=base, epoch_iterations=epoch, range_test=ramp, interval=given,
+        facts=facts,
+        base=base,
+        epoch_iterations=epoch,
+        range_test=ramp,
+        interval=given,
         default_interval=ADAM_INTERVAL if _is_adam(spec) else SGD_INTERVAL,
-        arms=arms, cycles=cycles, sampler=spec.sampler, sampler_seed=sampler_seed, search_seed=search_seed,
-        confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds), baseline=spec.baseline_arm, target=spec.target,
+        arms=arms,
+        cycles=cycles,
+        sampler=spec.sampler,
+        sampler_seed=sampler_seed,
+        search_seed=search_seed,
+        confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds),
+        baseline=spec.baseline_arm,
+        target=spec.target,
         notes=tuple(_notes(spec, arms, length, epoch, cycles, long_enough)),
-    )  # fmt: skip
+    )
 
 
 def describe_slot(spec: StudySpec) -> PlannedSlot:
     """The first slot of a study whose task's facts depend on its options: the worker that runs it finds them."""
     config = TrialConfig(
-        phase="describe", task=spec.task.name, task_options=spec.task.options, model="-", optimizer=spec.optimizer.name,
-        batch_size=spec.batch_size, iterations=1, evaluate_every=1, schedule={"family": "fixed", "lr": 1.0}, seed=0,
+        phase="describe",
+        task=spec.task.name,
+        task_options=spec.task.options,
+        model="-",
+        optimizer=spec.optimizer.name,
+        batch_size=spec.batch_size,
+        iterations=1,
+        evaluate_every=1,
+        schedule={"family": "fixed", "lr": 1.0},
+        seed=0,
         split_seed=0,
-    )  # fmt: skip
+    )
     return PlannedSlot(phase="describe", arm="", round=0, position=0, number=0, config=config)
 
 
 def _base(spec: StudySpec, facts: TaskFacts, length: int, seed: int) -> TrialConfig:
     model = spec.model.name if spec.model else facts.default_model
     return TrialConfig(
-        phase="search", task=spec.task.name, task_options=spec.task.options, model=model,
-        model_options=spec.model.options if spec.model else {}, optimizer=spec.optimizer.name,
-        optimizer_options=spec.optimizer.options, batch_size=spec.batch_size, iterations=length,
+        phase="search",
+        task=spec.task.name,
+        task_options=spec.task.options,
+        model=model,
+        model_options=spec.model.options if spec.model else {},
+        optimizer=spec.optimizer.name,
+        optimizer_options=spec.optimizer.options,
+        batch_size=spec.batch_size,
+        iterations=length,
         evaluate_every=spec.evaluate_every or max(1, length // DEFAULT_EVALUATIONS),
-        schedule={"family": "fixed", "lr": 1.0}, seed=seed, split_seed=seed,
-    )  # fmt: skip
+        schedule={"family": "fixed", "lr": 1.0},
+        seed=seed,
+        split_seed=seed,
+    )
 
 
 def _range_test(spec: StudySpec, epoch: int) -> RangeTestPlan:
@@ -204,10 +230,13 @@ def _range_test(spec: StudySpec, epoch: int) -> RangeTestPlan:
     every = max(1, math.ceil(length / RAMP_EVALUATIONS))
     (split_seed,) = seeds(spec.seed, "range-test split", 1)
     return RangeTestPlan(
-        seeds=seeds(spec.seed, "range-test", asked.seeds), split_seed=split_seed,
-        iterations=every * math.ceil(length / every), evaluate_every=every,
-        low=asked.low or ramp.low, high=asked.high or ramp.high,
-    )  # fmt: skip
+        seeds=seeds(spec.seed, "range-test", asked.seeds),
+        split_seed=split_seed,
+        iterations=every * math.ceil(length / every),
+        evaluate_every=every,
+        low=asked.low or ramp.low,
+        high=asked.high or ramp.high,
+    )
 
 
 def _is_adam(spec: StudySpec) -> bool:
@@ -221,16 +250,20 @@ def _arm(arm: ArmSpec, spec: StudySpec, interval: Interval, cycles: tuple[int, i
     varied = search_space.space(arm.family, constants, parameters, arm.search, interval, cycles)
     # An arm with nothing to search would train the same run again and again: one trial is its whole search.
     trials = rounds(spec.trials, spec.round_size) if varied else (1,)
-    return ArmPlan(name=arm.name, family=arm.family, constants=constants, parameters=parameters,
-                   ranges=arm.search, rounds=trials)  # fmt: skip
+    return ArmPlan(
+        name=arm.name, family=arm.family, constants=constants, parameters=parameters, ranges=arm.search, rounds=trials
+    )
 
 
-def _notes(spec: StudySpec, arms: Sequence[ArmPlan], length: int, epoch: int, cycles: tuple[int, int],
-           long_enough: bool) -> Iterator[str]:  # fmt: skip
+def _notes(
+    spec: StudySpec, arms: Sequence[ArmPlan], length: int, epoch: int, cycles: tuple[int, int], long_enough: bool
+) -> Iterator[str]:
     cyclic = [arm.name for arm in arms if "cycles" in search_space.coordinates(arm.family)]
     if cyclic and not long_enough:
-        yield (f"{length} iterations are {length / epoch:.3g} epochs: too short for a cycle with a step size of "
-               f"2 epochs, so {', '.join(cyclic)} search {cycles[0]} to {cycles[1]} cycles.")  # fmt: skip
+        yield (
+            f"{length} iterations are {length / epoch:.3g} epochs: too short for a cycle with a step size of "
+            f"2 epochs, so {', '.join(cyclic)} search {cycles[0]} to {cycles[1]} cycles."
+        )
     single = [arm.name for arm in arms if arm.trials == 1]
     if single and spec.trials > 1:
         yield f"Nothing is searched in {', '.join(single)}: one search trial each."
@@ -245,7 +278,10 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
     """
     found = [_task_error(spec, known_tasks), _size_error(spec), *_optimizer_errors(spec), *_arms_errors(spec)]
     if facts is not None and spec.task.name in known_tasks:
-        found += [*_option_errors(spec, facts), *(_facts_errors(spec, facts) if facts.fixed or facts.train_size else ())]
+        found += [
+            *_option_errors(spec, facts),
+            *(_facts_errors(spec, facts) if facts.fixed or facts.train_size else ()),
+        ]
     return tuple(error for error in found if error is not None)
 
 
@@ -253,43 +289,69 @@ def _task_error(spec: StudySpec, known: Sequence[str]) -> FieldError | None:
     if spec.task.name in known:
         return None
     names = ", ".join(sorted(known)) or "none yet"
-    return FieldError("/task", f"no worker announced a task {spec.task.name!r}; announced: {names}. "
-                               "A worker announces its tasks when it starts: clr worker --tasks MODULE.")  # fmt: skip
+    return FieldError(
+        "/task",
+        f"no worker announced a task {spec.task.name!r}; announced: {names}. "
+        "A worker announces its tasks when it starts: clr worker --tasks MODULE.",
+    )
 
 
 def _size_error(spec: StudySpec) -> FieldError | None:
     slots = len(spec.arms) * (spec.trials + spec.confirm_seeds)
     if slots <= MAX_SLOTS:
         return None
-    return FieldError("/trials", f"{len(spec.arms)} arms of {spec.trials} search and {spec.confirm_seeds} confirm trials are "
-                                 f"{slots:,} trials; a study has at most {MAX_SLOTS:,}")  # fmt: skip
+    return FieldError(
+        "/trials",
+        f"{len(spec.arms)} arms of {spec.trials} search and {spec.confirm_seeds} confirm trials are "
+        f"{slots:,} trials; a study has at most {MAX_SLOTS:,}",
+    )
 
 
 def _optimizer_errors(spec: StudySpec) -> Iterator[FieldError]:
-    for option, detail in optimizers.check(spec.optimizer.name, spec.optimizer.options):
-        yield FieldError("/optimizer" + (f"/options/{option}" if option else ""), detail)
+    name, options = spec.optimizer.name, spec.optimizer.options
+    if name not in optimizers.names():
+        yield from (FieldError("/optimizer", detail) for detail in optimizers.check(name, {}))
+        return
+    wrong = [
+        FieldError(f"/optimizer/options/{option}", detail)
+        for option, value in options.items()
+        for detail in optimizers.check(name, {option: value})
+    ]
+    yield from wrong
+    if not wrong:  # what only the options together break
+        yield from (FieldError("/optimizer/options", detail) for detail in optimizers.check(name, options))
 
 
 def _option_errors(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
     known = facts.options_schema.get("properties", {})
     for name in spec.task.options:
         if name not in known:
-            yield FieldError(f"/task/options/{name}", f"{facts.name} has no such option; it has: {', '.join(known) or 'none'}")
+            yield FieldError(
+                f"/task/options/{name}", f"{facts.name} has no such option; it has: {', '.join(known) or 'none'}"
+            )
     for name in facts.options_schema.get("required", []):
         if name not in spec.task.options:
-            yield FieldError(f"/task/options/{name}", f"{facts.name} needs it: {known[name].get('description', 'see its schema')}")
+            yield FieldError(
+                f"/task/options/{name}", f"{facts.name} needs it: {known[name].get('description', 'see its schema')}"
+            )
 
 
 def _facts_errors(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
     if spec.model is not None and spec.model.name not in facts.models:
         yield FieldError("/model", f"{facts.name} has no model {spec.model.name!r}; it has: {', '.join(facts.models)}")
     if spec.batch_size > facts.train_size:
-        yield FieldError("/batch_size", f"must not be above the training split's {facts.train_size} examples, got {spec.batch_size}")
+        yield FieldError(
+            "/batch_size", f"must not be above the training split's {facts.train_size} examples, got {spec.batch_size}"
+        )
     length = iterations(spec, facts)
     if length > MAX_ITERATIONS:
-        yield FieldError("/budget/epochs", f"{spec.budget.epochs} epochs are {length:,} iterations; at most {MAX_ITERATIONS:,}")
+        yield FieldError(
+            "/budget/epochs", f"{spec.budget.epochs} epochs are {length:,} iterations; at most {MAX_ITERATIONS:,}"
+        )
     if spec.evaluate_every is not None and spec.evaluate_every > length:
-        yield FieldError("/evaluate_every", f"must not be above the run's {length} iterations, got {spec.evaluate_every}")
+        yield FieldError(
+            "/evaluate_every", f"must not be above the run's {length} iterations, got {spec.evaluate_every}"
+        )
     for index, arm in enumerate(spec.arms):
         yield from _schedule_errors(f"/arms/{index}", arm, spec, length, epoch_iterations(facts, spec.batch_size))
 
@@ -300,7 +362,9 @@ def _arms_errors(spec: StudySpec) -> Iterator[FieldError]:
         if arm.name in names[:index]:
             yield FieldError(f"/arms/{index}/name", f"another arm has the name {arm.name!r} already: give each its own")
         if arm.family not in schedules.names():
-            yield FieldError(f"/arms/{index}/family", f"no schedule family {arm.family!r}; known: {', '.join(schedules.names())}")
+            yield FieldError(
+                f"/arms/{index}/family", f"no schedule family {arm.family!r}; known: {', '.join(schedules.names())}"
+            )
         else:
             yield from _key_errors(f"/arms/{index}", arm)
     if spec.baseline and spec.baseline not in names:
@@ -316,13 +380,20 @@ def _key_errors(pointer: str, arm: ArmSpec) -> Iterator[FieldError]:
             yield FieldError(f"{pointer}/fixed/{name}", f"{arm.family} has no such parameter; it has: {known}")
     for name in arm.search:
         if name not in coordinates:
-            yield FieldError(f"{pointer}/search/{name}", f"{arm.family} can't search it; it can search: {', '.join(coordinates) or 'nothing'}")
+            yield FieldError(
+                f"{pointer}/search/{name}",
+                f"{arm.family} can't search it; it can search: {', '.join(coordinates) or 'nothing'}",
+            )
         elif name in arm.fixed or name in search_space.replaced(arm.family, arm.fixed):
             yield FieldError(f"{pointer}/search/{name}", "is fixed in the same arm: fix it or search it")
     for name in search_space.replaced(arm.family, arm.fixed) & set(arm.fixed):
         yield FieldError(f"{pointer}/fixed/{name}", "and the parameter that it stands for are both fixed: give one")
-    if not coordinates and (missing := [name for name in schedules.json_schema(arm.family)["required"] if name not in arm.fixed]):
-        yield FieldError(f"{pointer}/fixed", f"{arm.family} has no default search: fix its parameters; missing: {', '.join(missing)}")
+    if not coordinates and (
+        missing := [name for name in schedules.json_schema(arm.family)["required"] if name not in arm.fixed]
+    ):
+        yield FieldError(
+            f"{pointer}/fixed", f"{arm.family} has no default search: fix its parameters; missing: {', '.join(missing)}"
+        )
 
 
 def _schedule_errors(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, epoch: int) -> Iterator[FieldError]:
@@ -333,7 +404,9 @@ def _schedule_errors(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, e
     cycles, _ = search_space.cycle_range(length, epoch)
     try:
         plan = _arm(arm, spec, interval, cycles)
-        for corner in _corners(search_space.space(arm.family, plan.constants, plan.parameters, arm.search, interval, cycles)):
+        for corner in _corners(
+            search_space.space(arm.family, plan.constants, plan.parameters, arm.search, interval, cycles)
+        ):
             search_space.schedule(arm.family, plan.constants, plan.parameters, corner, length)
     except InvalidSchedule as error:
         where = f"fixed/{error.parameter}" if error.parameter in arm.fixed else _blamed(arm, error.parameter)
@@ -344,7 +417,10 @@ def _schedule_errors(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, e
         return
     cycle = 2 * float(arm.fixed.get("step_size", 0)) if "cycles" in search_space.coordinates(arm.family) else 0
     if cycle > length:
-        yield FieldError(f"{pointer}/fixed/step_size", f"a cycle of 2 x {arm.fixed['step_size']} iterations is longer than the run's {length}")
+        yield FieldError(
+            f"{pointer}/fixed/step_size",
+            f"a cycle of 2 x {arm.fixed['step_size']} iterations is longer than the run's {length}",
+        )
 
 
 def _blamed(arm: ArmSpec, parameter: str) -> str:

@@ -18,6 +18,7 @@ SlotReply = Literal["accepted", "lease-lost", "cancelled", "conflict"]
 """accepted: stored. lease-lost: another holder has the slot, or it has ended. cancelled: the study was cancelled: stop.
 conflict: another value is stored for the same iteration or result."""
 
+Direction = Literal["maximize", "minimize"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -36,7 +37,7 @@ class TaskFacts(Message):
 
     name: Name
     metric: str
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
     train_size: int = Field(ge=0)
     validation_size: int = Field(ge=0)
     test_size: int = Field(ge=0)
@@ -163,8 +164,8 @@ class Reports(Message):
 class Result(Holding):
     """How an attempt ended.
 
-    done: `value` (validation metric) and, where the config asked, `test`. diverged: `reason`. failed: the task cannot do
-    this (an error it raised): the slot has failed. crashed: the process died or hung: tried again, at most three times.
+    done: `value` (validation metric) and, where the config asked, `test`. diverged: `reason`.
+    failed: the task cannot do this (an error it raised): the slot has failed. crashed: the process died or hung: tried again, at most three times.
     facts: what a describe slot found.
     """
 

@@ -80,7 +80,7 @@ class AttemptResource(Message):
 
 
 class TrialResource(Message):
-    """One slot. `value`: validation metric in search, test metric in confirm. `curve` only where one trial is asked for."""
+    """One slot. `value`: validation metric in search, test metric in confirm. `curve`: only where one is asked for."""
 
     study: str
     number: int
@@ -160,7 +160,8 @@ class ToTarget(Message):
 class ArmAnswer(Message):
     """One arm of the answer, rank 1 first. Metrics are fractions.
 
-    search_value: best validation value of the search (optimistic: the best of several). values: confirmed test metric by seed.
+    search_value: best validation value of the search (optimistic: the best of several).
+    values: confirmed test metric by seed.
     interval: 95 % Student t for the mean. prediction: for one new run.
     """
 

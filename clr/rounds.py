@@ -1,7 +1,7 @@
 """A study's slots so far -> the slots of the rounds now due: pure and deterministic.
 
-A round's slots depend on ended earlier rounds alone: the range test opens first, an arm's search round when its former one
-has ended, confirm when the arms' searches have ended. Whoever computes a round computes the same one.
+A round's slots depend on ended earlier rounds alone: the range test opens first, an arm's search round when its former
+one has ended, confirm when the arms' searches have ended. Whoever computes a round computes the same one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from clr import schedules, search, search_space
 from clr.analysis import peak_interval, selection
-from clr.plan import ArmPlan, PlannedSlot, Plan
+from clr.plan import ArmPlan, Plan, PlannedSlot
 from clr.protocol import TrialConfig
 from clr.results import Phase, Trial
 from clr.spec import Interval
@@ -59,18 +59,27 @@ def _range_test(plan: Plan, round_: int, low: float, high: float) -> tuple[Plann
     ramp = plan.range_test
     assert ramp is not None
     schedule = schedules.make("exponential", lr=low, gamma=(high / low) ** (1 / (ramp.iterations - 1)))
-    config = plan.base.model_copy(update={
-        "phase": "range-test", "iterations": ramp.iterations, "evaluate_every": ramp.evaluate_every,
-        "schedule": schedule.to_dict(), "split_seed": ramp.split_seed,
-    })  # fmt: skip
+    config = plan.base.model_copy(
+        update={
+            "phase": "range-test",
+            "iterations": ramp.iterations,
+            "evaluate_every": ramp.evaluate_every,
+            "schedule": schedule.to_dict(),
+            "split_seed": ramp.split_seed,
+        }
+    )
     return tuple(
         PlannedSlot(
-            phase="range-test", arm="", round=round_, position=k,
-            number=plan.number("range-test", "", round_ * len(ramp.seeds) + k), params={"low": low, "high": high},
+            phase="range-test",
+            arm="",
+            round=round_,
+            position=k,
+            number=plan.number("range-test", "", round_ * len(ramp.seeds) + k),
+            params={"low": low, "high": high},
             config=config.model_copy(update={"seed": seed}),
         )
         for k, seed in enumerate(ramp.seeds)
-    )  # fmt: skip
+    )
 
 
 def _search_over(arm: ArmPlan, trials: Sequence[Trial]) -> bool:
@@ -83,16 +92,26 @@ def _search(plan: Plan, arm: ArmPlan, interval: Interval, trials: Sequence[Trial
     if opened == len(arm.rounds) or not all(trial.ended for trial in trials):
         return []
     space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
-    history = [[(trial.params, trial.value) for trial in trials if trial.round == r and trial.outcome in ("done", "diverged")]
-               for r in range(opened)]  # fmt: skip
-    points = search.suggest(space, history, arm.rounds[opened], sampler=plan.sampler, seed=plan.sampler_seed,
-                            direction=plan.facts.direction)  # fmt: skip
+    history = [
+        [(trial.params, trial.value) for trial in trials if trial.round == r and trial.outcome in ("done", "diverged")]
+        for r in range(opened)
+    ]
+    points = search.suggest(
+        space, history, arm.rounds[opened], sampler=plan.sampler, seed=plan.sampler_seed, direction=plan.facts.direction
+    )
     first = sum(arm.rounds[:opened])
     return [
-        PlannedSlot(phase="search", arm=arm.name, round=opened, position=k, number=plan.number("search", arm.name, first + k),
-                    params=point, config=_config(plan, arm, point))
+        PlannedSlot(
+            phase="search",
+            arm=arm.name,
+            round=opened,
+            position=k,
+            number=plan.number("search", arm.name, first + k),
+            params=point,
+            config=_config(plan, arm, point),
+        )
         for k, point in enumerate(points)
-    ]  # fmt: skip
+    ]
 
 
 def _confirm(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
@@ -104,11 +123,17 @@ def _confirm(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
             continue
         config = _config(plan, arm, finalist.params)
         slots += [
-            PlannedSlot(phase="confirm", arm=arm.name, round=0, position=k, number=plan.number("confirm", arm.name, k),
-                        params=dict(finalist.params),
-                        config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}))
+            PlannedSlot(
+                phase="confirm",
+                arm=arm.name,
+                round=0,
+                position=k,
+                number=plan.number("confirm", arm.name, k),
+                params=dict(finalist.params),
+                config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}),
+            )
             for k, seed in enumerate(plan.confirm_seeds)
-        ]  # fmt: skip
+        ]
     return tuple(slots)
 
 

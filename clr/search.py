@@ -1,7 +1,8 @@
 """An arm's earlier rounds -> the next round's parameters, through Optuna in memory: pure.
 
-A round depends on the arm's earlier rounds and nothing else, so a study gives the same parameters on one worker or fifty,
-in any order, after any crash. Every arm's sampler starts from the same seed: permuting or renaming arms changes nothing.
+A round depends on the arm's earlier rounds and nothing else, so a study gives the same parameters on one worker or
+fifty, in any order, after any crash. Every arm's sampler starts from the same seed: permuting or renaming arms changes
+nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import optuna
 
+from clr.protocol import Direction
 from clr.spec import Range
 
 Point = dict[str, float | int]
@@ -17,8 +19,15 @@ Observed = tuple[Mapping[str, float], float | None]
 """A point and its validation value; None where the run diverged."""
 
 
-def suggest(space: Mapping[str, Range], history: Sequence[Sequence[Observed]], size: int, *, sampler: str, seed: int,
-            direction: str) -> list[Point]:  # fmt: skip
+def suggest(
+    space: Mapping[str, Range],
+    history: Sequence[Sequence[Observed]],
+    size: int,
+    *,
+    sampler: str,
+    seed: int,
+    direction: Direction,
+) -> list[Point]:
     """The next round of an arm.
 
     Args:
@@ -53,13 +62,16 @@ def _sampler(name: str, seed: int, round_: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=round_seed, n_startup_trials=1, multivariate=True, constant_liar=True)
 
 
-def _finished(points: Sequence[Observed], distributions: Mapping[str, optuna.distributions.BaseDistribution],
-              direction: str) -> list[optuna.trial.FrozenTrial]:  # fmt: skip
+def _finished(
+    points: Sequence[Observed], distributions: Mapping[str, optuna.distributions.BaseDistribution], direction: Direction
+) -> list[optuna.trial.FrozenTrial]:
     finite = [value for _, value in points if value is not None]
     if not finite:
         return []
     worst = min(finite) if direction == "maximize" else max(finite)
     return [
-        optuna.trial.create_trial(params=dict(params), distributions=dict(distributions), value=worst if value is None else value)
+        optuna.trial.create_trial(
+            params=dict(params), distributions=dict(distributions), value=worst if value is None else value
+        )
         for params, value in points
     ]

@@ -111,8 +111,14 @@ def replaced(family: str, parameters: Mapping[str, object]) -> frozenset[str]:
     return frozenset(c for c, own in known.stands_for.items() if own in parameters) if known else frozenset()
 
 
-def space(family: str, constants: Params, parameters: Mapping[str, object], ranges: Mapping[str, Range],
-          interval: Interval, cycles: tuple[int, int]) -> dict[str, Range]:
+def space(
+    family: str,
+    constants: Params,
+    parameters: Mapping[str, object],
+    ranges: Mapping[str, Range],
+    interval: Interval,
+    cycles: tuple[int, int],
+) -> dict[str, Range]:
     """What a search of this arm varies, in a fixed order.
 
     Args:
@@ -122,12 +128,14 @@ def space(family: str, constants: Params, parameters: Mapping[str, object], rang
     known = COORDINATES.get(family)
     if known is None:
         return {}
-    defaults = {"peak_lr": _peak(interval, parameters), "ratio": RATIO,
-                "cycles": Range(low=cycles[0], high=cycles[1], integer=True)}
+    defaults = {
+        "peak_lr": _peak(interval, parameters),
+        "ratio": RATIO,
+        "cycles": Range(low=cycles[0], high=cycles[1], integer=True),
+    }
     gone = replaced(family, parameters) | set(constants)
     names = [name for name in known.stands_for if name not in gone]
-    return {name: ranges.get(name, defaults.get(name)) for name in names  # type: ignore[misc]
-            if name in ranges or name not in known.constants}
+    return {name: ranges.get(name) or defaults[name] for name in names if name in ranges or name not in known.constants}
 
 
 def _peak(interval: Interval, parameters: Mapping[str, object]) -> Range:
@@ -137,8 +145,9 @@ def _peak(interval: Interval, parameters: Mapping[str, object]) -> Range:
     return Range(low=low, high=max(interval.high, 2 * low if low > interval.low else 0), log=True)
 
 
-def schedule(family: str, constants: Params, parameters: Mapping[str, float | int | bool | str], at: Params,
-             iterations: int) -> schedules.Schedule:
+def schedule(
+    family: str, constants: Params, parameters: Mapping[str, float | int | bool | str], at: Params, iterations: int
+) -> schedules.Schedule:
     """The schedule at a point of the search space.
 
     Raises:
@@ -154,13 +163,13 @@ def schedule(family: str, constants: Params, parameters: Mapping[str, float | in
 
 
 def _stand_in(known: Coordinates, name: str, parameters: Mapping[str, object]) -> float:
-    """A value for a coordinate whose parameter is fixed: the peak's own one (ratio scales it), else one that is overwritten."""
+    """A value where a parameter is fixed: the peak's own one, which ratio scales; else one that is overwritten."""
     value = parameters.get(known.stands_for[name], 1.0)
     return float(value) if name == "peak_lr" and isinstance(value, int | float) else 1.0
 
 
 def cycle_range(iterations: int, epoch_iterations: int) -> tuple[tuple[int, int], bool]:
-    """Lowest and highest number of cycles with a step_size of 2 to 10 epochs, and whether the run is long enough for it.
+    """Lowest and highest number of cycles with a step_size of 2 to 10 epochs; whether the run is long enough for it.
 
     Source: Smith 2017, section 3.2; a run too short for that gets 1 to 4 cycles.
     """

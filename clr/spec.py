@@ -28,7 +28,7 @@ class SpecPart(BaseModel):
 
 
 def _named(value: object) -> object:
-    """"digits" stands for {"name": "digits"}."""
+    """ "digits" stands for {"name": "digits"}."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -186,7 +186,7 @@ class StudySpec(SpecPart):
     sampler: Literal["tpe", "random"] = "tpe"
     round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
     confirm_seeds: int = Field(default=5, ge=1, le=1000)
-    baseline: str = Field(default="", description='arm that the others are compared with; default "fixed", else the first')
+    baseline: str = Field(default="", description='the arm to compare with; default "fixed", else the first')
     target: float | None = Field(default=None, description="validation metric for iterations-to-target")
     priority: int = Field(default=0, ge=-1000, le=1000, description="higher runs first")
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -220,8 +220,6 @@ def field_errors(error: ValidationError) -> list[FieldError]:
             detail += f", got {_short(item['input'])}"
         found[pointer] = f"{found[pointer]}; or: {detail}" if pointer in found else detail
     return [FieldError(pointer, detail) for pointer, detail in found.items()]
-
-
 
 
 def _short(value: object) -> str:

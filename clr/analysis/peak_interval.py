@@ -17,7 +17,7 @@ from clr.spec import Interval
 
 @dataclass(frozen=True)
 class RampRound:
-    """One round of the range test: the same ramp on each seed. `reading` is None while it runs or where nothing was read."""
+    """One round of the range test: the same ramp on each seed. `reading`: None while it runs, or nothing was read."""
 
     low: float
     high: float
@@ -105,8 +105,10 @@ def settle(plan: Plan, rounds: Sequence[RampRound]) -> PeakInterval | None:
 
 
 def _fallback(default: Interval, why: str) -> str:
-    return (f"The range test is unclear ({why}): peak rates were searched in the optimizer's default interval "
-            f"{default.low:g} to {default.high:g}.")  # fmt: skip
+    return (
+        f"The range test is unclear ({why}): peak rates were searched in the optimizer's default interval "
+        f"{default.low:g} to {default.high:g}."
+    )
 
 
 def resource(study: str, plan: Plan, trials: Sequence[Trial]) -> RangeTestResource:
@@ -120,21 +122,27 @@ def resource(study: str, plan: Plan, trials: Sequence[Trial]) -> RangeTestResour
     elif last is not None:
         status = "done" if settled is not None else "running"
     return RangeTestResource(
-        study=study, status=status, low=last.low if last else None, high=last.high if last else None,
+        study=study,
+        status=status,
+        low=last.low if last else None,
+        high=last.high if last else None,
         ramp_iterations=plan.range_test.iterations if plan.range_test else None,
         curves=tuple(_curve(plan, last, trial) for trial in last.trials) if last else (),
         reading=last.reading.to_dict() if last and last.reading else None,
         interval=settled.interval.model_dump() if settled else None,
-        interval_source=settled.source if settled else None, notes=settled.notes if settled else (),
-    )  # fmt: skip
+        interval_source=settled.source if settled else None,
+        notes=settled.notes if settled else (),
+    )
 
 
 def _curve(plan: Plan, ramp: RampRound, trial: Trial) -> RampCurve:
     assert plan.range_test is not None
     at = [e.iteration for e in trial.curve]
     return RampCurve(
-        seed=trial.seed, state=trial.outcome or "running", iterations=tuple(at),
+        seed=trial.seed,
+        state=trial.outcome or "running",
+        iterations=tuple(at),
         rates=tuple(ramp_rates(ramp.low, ramp.high, plan.range_test.iterations, at)),
         accuracy=tuple(e.metrics[plan.facts.metric] for e in trial.curve),
         loss=tuple(e.metrics.get("loss", e.metrics[plan.facts.metric]) for e in trial.curve),
-    )  # fmt: skip
+    )
