@@ -165,7 +165,8 @@ class Result(Holding):
     """How an attempt ended.
 
     done: `value` (validation metric) and, where the config asked, `test`. diverged: `reason`.
-    failed: the task cannot do this (an error it raised): the slot has failed. crashed: the process died or hung: tried again, at most three times.
+    failed: the task cannot do this (an error it raised): the slot has failed.
+    crashed: the process died or hung: tried again, at most three times.
     facts: what a describe slot found.
     """
 
