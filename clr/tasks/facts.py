@@ -1,0 +1,75 @@
+"""What is known of the built-in tasks without their data, and without torch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from clr.protocol import TaskFacts
+from clr.tasks.models.registry import image_models
+
+_HERE = Path(__file__).parent
+
+
+def code_hash(*files: str) -> str:
+    """The first 16 hex digits of the SHA-256 over source files of this room: two workers with the same code agree."""
+    digest = hashlib.sha256()
+    for name in files:
+        digest.update((_HERE / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+DIGITS = TaskFacts(
+    name="digits",
+    metric="accuracy",
+    direction="maximize",
+    train_size=1097,
+    validation_size=300,
+    test_size=400,
+    input_shape=(1, 8, 8),
+    classes=10,
+    models=("mlp",),
+    default_model="mlp",
+    options_schema={"type": "object", "properties": {}, "additionalProperties": False},
+    code_hash=code_hash("base.py", "permutation.py", "digits.py"),
+    description="Handwritten digits, 1,797 images of 8 x 8 pixels (scikit-learn's copy of the UCI test set).",
+)
+
+_IMAGE_FOLDER_OPTIONS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "path": {"type": "string", "description": "folder with train/ and test/, or with one folder per class"},
+        "size": {
+            "description": "side, or height and width [pixels]; needed where the images differ in size",
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
+                {"type": "null"},
+            ],
+        },
+        "max_images": {
+            "description": "take at most so many images, at random, for training and validation, and for the test",
+            "anyOf": [{"type": "integer", "minimum": 10}, {"type": "null"}],
+        },
+    },
+    "required": ["path"],
+    "additionalProperties": False,
+}
+
+IMAGE_FOLDER = TaskFacts(
+    name="image-folder",
+    metric="accuracy",
+    direction="maximize",
+    train_size=0,
+    validation_size=0,
+    test_size=0,
+    input_shape=(),
+    classes=0,
+    models=image_models(),
+    default_model="resnet18",
+    options_schema=_IMAGE_FOLDER_OPTIONS,
+    fixed=False,
+    code_hash=code_hash("base.py", "permutation.py", "image_folder.py"),
+    description="Any folder of class folders with images; its sizes are found when a worker first looks at it.",
+)

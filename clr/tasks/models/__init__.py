@@ -1,0 +1,1 @@
+"""The models that classification tasks can train, by name (`clr.tasks.models.registry`)."""

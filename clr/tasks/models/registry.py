@@ -1,0 +1,101 @@
+"""Models by name. A name resolves to "module:attribute" and is imported when made: listing loads no torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from clr.errors import TaskError, UnknownName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_FACTORIES = {
+    "mlp": "clr.tasks.models.mlp:make",
+    "caffe-cifar10-full": "clr.tasks.models.caffe:make",
+}
+_TORCHVISION = "clr.tasks.models.vision:make"
+
+_TORCHVISION_NAMES = """
+    alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169 densenet201
+    efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
+    efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s googlenet inception_v3 maxvit_t mnasnet0_5
+    mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_x_16gf regnet_x_1_6gf
+    regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf regnet_y_128gf regnet_y_16gf regnet_y_1_6gf
+    regnet_y_32gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34
+    resnet50 resnext101_32x8d resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
+    shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t vgg11 vgg11_bn
+    vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32 wide_resnet101_2
+    wide_resnet50_2
+"""
+TORCHVISION = tuple(_TORCHVISION_NAMES.split())
+"""torchvision's classification models (0.26 to 0.29). Written out, so that a study can be checked without torch."""
+
+_SIZES = {"type": "array", "items": {"type": "integer", "minimum": 1}}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": {**_SIZES, "description": "widths of the hidden layers, [32] by default; [] is a linear model"}},
+    "caffe-cifar10-full": {
+        "input_scale": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "what inputs are multiplied by first: 255 (the default) for pixels in [0, 1], 1 for bytes",
+        }
+    },
+}
+
+
+def names() -> tuple[str, ...]:
+    """The models' names, sorted."""
+    return tuple(sorted((*_FACTORIES, *TORCHVISION)))
+
+
+def image_models() -> tuple[str, ...]:
+    """The models that take RGB images: all of them."""
+    return names()
+
+
+def options_schema(name: str) -> dict[str, Any]:
+    """JSON schema of a model's options.
+
+    Raises:
+        UnknownName: no model of that name.
+    """
+    _target(name)
+    return {"type": "object", "properties": _OPTIONS.get(name, {}), "additionalProperties": False}
+
+
+def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
+    """A model on the CPU with fresh weights, the same for the same seed; torch's global generator is left as it was.
+
+    Args:
+        name: one of `names()`.
+        options: by `options_schema(name)`.
+        input_shape: of one example, without batch, e.g. (3, 32, 32).
+        classes: number of outputs.
+        seed: of the initial weights.
+
+    Raises:
+        UnknownName: no model of that name.
+        TaskError: the model has no such option, or does not fit the inputs.
+    """
+    import torch
+
+    target = _target(name)
+    known = options_schema(name)["properties"]
+    if unknown := sorted(set(options) - set(known)):
+        raise TaskError(f"Model {name} has no option {', '.join(unknown)}. Options: {', '.join(known) or 'none'}.")
+    module, _, attribute = target.partition(":")
+    factory = getattr(importlib.import_module(module), attribute)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model: nn.Module = factory(name, options, input_shape=input_shape, classes=classes)
+    return model
+
+
+def _target(name: str) -> str:
+    if name in _FACTORIES:
+        return _FACTORIES[name]
+    if name in TORCHVISION:
+        return _TORCHVISION
+    raise UnknownName("model", name, names())

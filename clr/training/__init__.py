@@ -1,0 +1,1 @@
+"""How one trial runs: `clr.training.loop.train` yields events and calls nobody."""
