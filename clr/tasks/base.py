@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clr.protocol import TaskFacts
-from clr.tasks.models import registry as models
+from clr.tasks.models import factory
 
 EVALUATION_BATCH = 1000
 """Examples per forward pass in an evaluation; bounds its memory, does not change its result beyond rounding."""
@@ -107,7 +107,7 @@ class ClassificationTask(Task):
 
     def model(self, name: str, options: Mapping[str, Any], seed: int) -> nn.Module:
         facts = self.facts()
-        return models.make(name, options, input_shape=facts.input_shape, classes=facts.classes, seed=seed)
+        return factory.make(name, options, input_shape=facts.input_shape, classes=facts.classes, seed=seed)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(outputs, targets)

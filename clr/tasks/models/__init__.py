@@ -1,1 +1,1 @@
-"""The models that classification tasks can train, by name (`clr.tasks.models.registry`)."""
+"""The models that classification tasks can train: `registry` lists them without torch, `factory` makes them."""

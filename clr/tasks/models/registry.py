@@ -1,15 +1,10 @@
-"""Models by name. A name resolves to "module:attribute" and is imported when made: listing loads no torch."""
+"""Models by name: where their factories are and which options they take. Knows no torch; `factory` makes them."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clr.errors import TaskError, UnknownName
-
-if TYPE_CHECKING:
-    from torch import nn
+from clr.errors import UnknownName
 
 _FACTORIES = {
     "mlp": "clr.tasks.models.mlp:make",
@@ -61,39 +56,16 @@ def options_schema(name: str) -> dict[str, Any]:
     Raises:
         UnknownName: no model of that name.
     """
-    _target(name)
+    target(name)
     return {"type": "object", "properties": _OPTIONS.get(name, {}), "additionalProperties": False}
 
 
-def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
-    """A model on the CPU with fresh weights, the same for the same seed; torch's global generator is left as it was.
-
-    Args:
-        name: one of `names()`.
-        options: by `options_schema(name)`.
-        input_shape: of one example, without batch, e.g. (3, 32, 32).
-        classes: number of outputs.
-        seed: of the initial weights.
+def target(name: str) -> str:
+    """The "module:attribute" of a model's factory.
 
     Raises:
         UnknownName: no model of that name.
-        TaskError: the model has no such option, or does not fit the inputs.
     """
-    import torch
-
-    target = _target(name)
-    known = options_schema(name)["properties"]
-    if unknown := sorted(set(options) - set(known)):
-        raise TaskError(f"Model {name} has no option {', '.join(unknown)}. Options: {', '.join(known) or 'none'}.")
-    module, _, attribute = target.partition(":")
-    factory = getattr(importlib.import_module(module), attribute)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        model: nn.Module = factory(name, options, input_shape=input_shape, classes=classes)
-    return model
-
-
-def _target(name: str) -> str:
     if name in _FACTORIES:
         return _FACTORIES[name]
     if name in TORCHVISION:
