@@ -14,6 +14,9 @@ import optuna
 from clr.protocol import Direction
 from clr.spec import Range
 
+# A study in memory per round is no news to anybody.
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 Point = dict[str, float | int]
 Observed = tuple[Mapping[str, float], float | None]
 """A point and its validation value; None where the run diverged."""

@@ -94,20 +94,17 @@ def settle(plan: Plan, rounds: Sequence[RampRound]) -> PeakInterval | None:
     if not rounds or not rounds[-1].ended or next_ramp(plan, rounds) is not None:
         return None
     reading = rounds[-1].reading
-    default = plan.default_interval
     if reading is None or reading.interval is None:
-        return PeakInterval(default, "default", (_fallback(default, "no seed gave a readable curve"),))
-    if reading.edge_verdict != "clear":
-        why = "; ".join(reason.detail for reason in reading.reasons if reason.bound in ("edge", "both"))
-        return PeakInterval(default, "default", (_fallback(default, why or "the edge is unclear"),))
+        return PeakInterval(plan.default_interval, "default", (_fallback(plan.default_interval, reading),))
     low, high = reading.interval
     return PeakInterval(Interval(low=low, high=high), "range-test")
 
 
-def _fallback(default: Interval, why: str) -> str:
+def _fallback(default: Interval, reading: bounds.Reading | None) -> str:
+    reasons = [reason.detail for reason in reading.reasons if reason.bound in ("edge", "both")] if reading else []
     return (
-        f"The range test is unclear ({why}): peak rates were searched in the optimizer's default interval "
-        f"{default.low:g} to {default.high:g}."
+        f"The range test is unclear ({'; '.join(reasons) or 'no seed gave a curve'}): peak rates were searched in the "
+        f"optimizer's default interval {default.low:g} to {default.high:g}."
     )
 
 

@@ -1,0 +1,182 @@
+"""What a study says: arms ranked by confirmed test metric, with evidence. From plan and trials alone.
+
+Bounds and parameters were chosen on validation data; what is reported here was measured once on test data, on seeds that
+the search never saw, the same for every arm. A result that favours the baseline is reported the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from clr import schedules, search_space
+from clr.analysis import intervals, peak_interval, selection, snippet, target, verdict
+from clr.plan import ArmPlan, Plan
+from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, ToTarget
+from clr.results import Trial
+
+def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
+    """The answer so far.
+
+    Args:
+        study: its id. plan: its ledger. trials: its slots; range-test and confirm trials with their curves.
+
+    provisional: arms are ranked by the best validation value of their search, "not confirmed", no verdict.
+    confirmed: every confirm run has ended; ranked by mean test metric, arms with a diverged confirm run below the rest.
+    """
+    arms = [_arm(plan, arm, trials) for arm in plan.arms]
+    arms = _with_differences(plan, arms)
+    confirmed = _confirmed(plan, trials, arms)
+    ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, confirmed)))]
+    status: Literal["provisional", "confirmed", "none"] = "confirmed" if confirmed else "provisional"
+    if all(arm.search_value is None for arm in ranked):
+        status = "none"
+    return Answer(
+        study=study,
+        status=status,
+        metric=plan.facts.metric,
+        direction=plan.facts.direction,
+        baseline=plan.baseline,
+        sentence=verdict.sentence(plan, ranked, status),
+        arms=tuple(ranked),
+        best=_best(plan, ranked[0]),
+        target=plan.target,
+        iterations=plan.iterations,
+        notes=tuple(_notes(plan, ranked, trials)),
+    )
+
+
+def _confirmed(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> bool:
+    """Every arm that can be confirmed has ended its confirm runs, and one has a value."""
+    runs = [trial for trial in trials if trial.phase == "confirm"]
+    return bool(runs) and all(trial.ended for trial in runs) and any(arm.status == "confirmed" for arm in arms)
+
+
+def _order(plan: Plan, confirmed: bool):  # type: ignore[no-untyped-def]
+    """Sort key: confirmed and stable, confirmed with a diverged run, not confirmed, failed; best value first; then name.
+
+    The mean of the runs that survived flatters an arm whose others diverged, so such an arm ranks below the stable ones.
+    """
+    sign = -1.0 if plan.facts.direction == "maximize" else 1.0
+    groups = {"confirmed": 0, "not confirmed": 2, "failed": 3}
+
+    def key(arm: ArmAnswer) -> tuple[int, float, str]:
+        value = arm.mean if confirmed and arm.mean is not None else arm.search_value
+        unstable = confirmed and arm.status == "confirmed" and arm.confirm_diverged > 0
+        group = groups[arm.status] if confirmed else (3 if arm.status == "failed" else 0)
+        return group + unstable, math.inf if value is None else sign * value, arm.arm
+
+    return key
+
+
+def _of(trials: Sequence[Trial], phase: str, arm: ArmPlan) -> list[Trial]:
+    return sorted((t for t in trials if t.phase == phase and t.arm == arm.name), key=lambda t: t.number)
+
+
+def _count(trials: Sequence[Trial], outcome: str) -> int:
+    return sum(trial.outcome == outcome for trial in trials)
+
+
+def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
+    search, confirm = _of(trials, "search", arm), _of(trials, "confirm", arm)
+    finalist = selection.finalist(search, plan.facts.direction)
+    values = {str(t.seed): t.value for t in confirm if t.outcome == "done" and t.value is not None}
+    summary = intervals.mean(list(values.values())) if values else None
+    schedule = None
+    if finalist is not None:
+        schedule = search_space.schedule(arm.family, arm.constants, arm.parameters, finalist.params, plan.iterations)
+    return ArmAnswer(
+        rank=0,
+        arm=arm.name,
+        family=arm.family,
+        status=_status(finalist, search, confirm, values),
+        params=dict(finalist.params) if finalist else {},
+        schedule=schedule.to_dict() if schedule else None,
+        search_value=finalist.value if finalist else None,
+        search_trials=len(search),
+        search_failed=_count(search, "failed"),
+        search_diverged=_count(search, "diverged"),
+        mean=summary.mean if summary else None,
+        interval=_bounds(summary.interval) if summary else None,
+        prediction=_bounds(summary.prediction) if summary else None,
+        values=values,
+        confirm_failed=_count(confirm, "failed"),
+        confirm_diverged=_count(confirm, "diverged"),
+        difference=None,
+        to_target=_to_target(plan, confirm),
+        seconds=sum(t.seconds for t in [*search, *confirm]),
+        trials=tuple(t.number for t in confirm),
+        search_trial=finalist.number if finalist else None,
+    )
+
+
+def _status(
+    finalist: Trial | None, search: Sequence[Trial], confirm: Sequence[Trial], values: Mapping[str, float]
+) -> Literal["confirmed", "not confirmed", "failed"]:
+    if values and all(trial.ended for trial in confirm):
+        return "confirmed"
+    searched_in_vain = finalist is None and bool(search) and all(trial.ended for trial in search)
+    confirmed_in_vain = bool(confirm) and all(trial.ended for trial in confirm)
+    return "failed" if searched_in_vain or confirmed_in_vain else "not confirmed"
+
+
+def _bounds(pair: intervals.Interval | None) -> Bounds | None:
+    return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
+
+
+def _with_differences(plan: Plan, arms: Sequence[ArmAnswer]) -> list[ArmAnswer]:
+    """Paired differences to the baseline over the seeds that every confirmed arm has, simultaneous over the arms."""
+    confirmed = [arm for arm in arms if arm.status == "confirmed"]
+    baseline = next((arm for arm in confirmed if arm.arm == plan.baseline), None)
+    if baseline is None or len(confirmed) < 2:
+        return list(arms)
+    seeds = [seed for seed in baseline.values if all(seed in arm.values for arm in confirmed)]
+    others = [arm for arm in confirmed if arm is not baseline]
+    found = _differences(baseline, others, seeds)
+    return [arm.model_copy(update={"difference": found.get(arm.arm)}) for arm in arms]
+
+
+def _differences(baseline: ArmAnswer, others: Sequence[ArmAnswer], seeds: Sequence[str]) -> dict[str, Difference]:
+    if len(seeds) < 2:
+        note = f"{len(seeds)} seeds are in every arm: too few for an interval"
+        means = [float(np.mean([arm.values[s] - baseline.values[s] for s in seeds])) if seeds else None for arm in others]
+        return {
+            arm.arm: Difference(mean=mean, interval=None, pairs=len(seeds), note=note)
+            for arm, mean in zip(others, means, strict=True)
+            if mean is not None
+        }
+    table = np.array([[arm.values[seed] for seed in seeds] for arm in [baseline, *others]])
+    simultaneous = intervals.dunnett(table, baseline=0)
+    return {
+        arm.arm: Difference(mean=d.mean, interval=_bounds(d.interval), pairs=len(seeds), note=d.note)
+        for arm, d in zip(others, simultaneous, strict=True)
+    }
+
+
+def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:
+    if plan.target is None:
+        return None
+    curves = {str(t.seed): t.curve for t in confirm if t.outcome == "done"}
+    return target.summary(curves, plan.facts.metric, plan.target, plan.facts.direction)
+
+
+def _best(plan: Plan, first: ArmAnswer) -> BestSchedule | None:
+    if first.schedule is None:
+        return None
+    text = snippet.torch(schedules.from_dict(first.schedule), plan.iterations)
+    return BestSchedule(arm=first.arm, schedule=first.schedule, snippet=text)
+
+
+def _notes(plan: Plan, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> list[str]:
+    settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
+    notes = [*plan.notes, *(settled.notes if settled else ())]
+    for arm in arms:
+        if arm.confirm_failed or arm.confirm_diverged:
+            notes.append(
+                f"{arm.arm}: of {len(arm.trials)} confirm runs {arm.confirm_diverged} diverged and "
+                f"{arm.confirm_failed} failed; their seeds left the paired analysis of every arm."
+            )
+    return notes
