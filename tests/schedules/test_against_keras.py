@@ -1,0 +1,38 @@
+"""The cyclical families against the formula of the Keras callback (bckenstler/CLR) over 100,000 iterations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clr import schedules
+
+STEPS = np.arange(100_000)
+EPSILON = np.finfo(np.float64).eps
+
+
+def keras_clr(base_lr: float, max_lr: float, step_size: float, mode: str, gamma: float) -> np.ndarray:
+    """`CyclicLR.clr()`, over all iterations at once."""
+    cycle = np.floor(1 + STEPS / (2 * step_size))
+    x = np.abs(STEPS / step_size - 2 * cycle + 1)
+    with np.errstate(over="ignore"):  # 2 ** cycle of very many cycles
+        scale = {"triangular": 1.0, "triangular2": 1 / (2.0 ** (cycle - 1)), "exp_range": gamma**STEPS}[mode]
+    return base_lr + (max_lr - base_lr) * np.maximum(0, (1 - x)) * scale
+
+
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
+@settings(max_examples=15, deadline=None)
+@given(
+    ratio=st.floats(0.0, 1.0),
+    max_lr=st.floats(1e-4, 10.0),
+    step_size=st.floats(2.0, 50_000.0),
+    gamma=st.floats(0.999, 1.0),
+)
+def test_rates_equal_the_keras_formula(mode, ratio, max_lr, step_size, gamma):
+    parameters = {"base_lr": ratio * max_lr, "max_lr": max_lr, "step_size": step_size}
+
+    theirs = keras_clr(**parameters, mode=mode, gamma=gamma)
+    ours = schedules.make(mode, **parameters, **({"gamma": gamma} if mode == "exp_range" else {})).rates(len(STEPS))
+
+    roundings = 4 * (2 + len(STEPS) / step_size)  # it subtracts numbers as large as i / step_size
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=roundings * EPSILON * max_lr)

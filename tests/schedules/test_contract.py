@@ -1,0 +1,220 @@
+"""What holds for every registered family."""
+
+import json
+import math
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clr import schedules
+from clr.errors import ClrError, InvalidSchedule, UnknownName
+from clr.schedules import Schedule
+
+Strategy = Callable[[str], st.SearchStrategy[Schedule]]
+
+every_family = pytest.mark.parametrize("family", schedules.names())
+few = settings(max_examples=20, deadline=None)
+
+
+@every_family
+@few
+@given(data=st.data(), iterations=st.lists(st.integers(0, 10_000_000), max_size=9))
+def test_an_integer_array_gives_a_float64_array_of_the_same_shape(family, schedules_of: Strategy, data, iterations):
+    schedule = data.draw(schedules_of(family))
+
+    for dtype in (np.int64, np.int32, np.uint64):
+        array = np.array(iterations, dtype=dtype)
+        for shaped in (array, array[:, None], array[:0], array[..., None, None]):
+            rates = schedule(shaped)
+
+            assert rates.dtype == np.float64
+            assert rates.shape == shaped.shape
+
+
+@every_family
+@few
+@given(data=st.data(), iterations=st.lists(st.integers(0, 10_000_000), max_size=9))
+def test_an_int_gives_the_float_that_an_array_holds_to_the_last_bit(family, schedules_of: Strategy, data, iterations):
+    schedule = data.draw(schedules_of(family))
+
+    one_by_one = [schedule(iteration) for iteration in iterations]
+
+    assert all(type(rate) is float for rate in one_by_one)
+    assert one_by_one == schedule(np.array(iterations, dtype=np.int64)).tolist()
+
+
+@every_family
+@few
+@given(data=st.data(), length=st.integers(0, 300))
+def test_rates_holds_the_rate_of_each_iteration_of_the_run(family, schedules_of: Strategy, data, length):
+    schedule = data.draw(schedules_of(family))
+
+    assert schedule.rates(length).tolist() == [schedule(iteration) for iteration in range(length)]
+
+
+@every_family
+@few
+@given(data=st.data(), iteration=st.integers(0, 10_000_000))
+def test_no_rate_is_negative_or_nan(family, schedules_of: Strategy, data, iteration):
+    assert data.draw(schedules_of(family))(iteration) >= 0.0
+
+
+@every_family
+@few
+@given(data=st.data())
+def test_a_dictionary_goes_through_json_and_comes_back_equal(family, schedules_of: Strategy, data):
+    schedule = data.draw(schedules_of(family))
+
+    document = json.loads(json.dumps(schedule.to_dict(), allow_nan=False))
+
+    assert document["family"] == family
+    assert schedules.from_dict(document) == schedule
+
+
+@every_family
+@few
+@given(data=st.data())
+def test_the_repr_pastes_back(family, schedules_of: Strategy, data):
+    schedule = data.draw(schedules_of(family))
+
+    pasted = eval(repr(schedule), vars(schedules))
+
+    assert pasted == schedule
+    assert hash(pasted) == hash(schedule)
+
+
+@every_family
+@few
+@given(data=st.data())
+def test_a_schedule_is_frozen_and_can_be_pickled(family, schedules_of: Strategy, data):
+    schedule = data.draw(schedules_of(family))
+
+    assert pickle.loads(pickle.dumps(schedule)) == schedule  # noqa: S301
+    with pytest.raises(AttributeError):
+        setattr(schedule, next(iter(schedules.json_schema(family)["properties"])), 1.0)
+
+
+@every_family
+@few
+@given(data=st.data())
+def test_numpy_numbers_and_ints_make_the_same_schedule_as_floats(family, schedules_of: Strategy, data):
+    schedule = data.draw(schedules_of(family))
+    parameters = {name: value for name, value in schedule.to_dict().items() if name != "family"}
+
+    as_numpy = {name: np.array([value])[0] for name, value in parameters.items()}
+
+    assert repr(schedules.make(family, **as_numpy)) == repr(schedule)
+
+
+@every_family
+@few
+@given(
+    data=st.data(), wrong=st.sampled_from([True, "0.1", None, math.nan, math.inf, -math.inf, -1.0, 10**400, 1j, [1]])
+)
+def test_a_wrong_value_is_refused_with_parameter_value_and_rule(family, schedules_of: Strategy, data, wrong):
+    parameters = {**data.draw(schedules_of(family)).to_dict()}
+    del parameters["family"]
+    name = data.draw(st.sampled_from(list(parameters)))
+
+    with pytest.raises(InvalidSchedule) as refusal:
+        schedules.make(family, **{**parameters, name: wrong})
+
+    assert isinstance(refusal.value, ValueError)
+    assert isinstance(refusal.value, ClrError)
+    assert (refusal.value.family, refusal.value.parameter) == (family, name)
+    assert repr(wrong) in str(refusal.value)
+    assert refusal.value.rule.startswith("must be")
+
+
+@every_family
+@pytest.mark.parametrize(
+    "wrong", [True, np.bool_(True), 1.0, np.float64(1.0), "1", None, np.array([1.0]), np.array([True])]
+)
+def test_an_iteration_that_is_no_integer_is_refused(family, schedules_of: Strategy, wrong):
+    schedule = schedules.from_dict(PLAIN[family])
+
+    with pytest.raises(TypeError, match=f"iteration of {family} must be an int or an integer array"):
+        schedule(wrong)
+
+
+@every_family
+@pytest.mark.parametrize("wrong", [-1, np.array([0, -3]), 2**53 + 1, 2**70])
+def test_an_iteration_out_of_range_is_refused(family, wrong):
+    with pytest.raises(InvalidSchedule, match=f"iteration of {family} must be from 0 to 2"):
+        schedules.from_dict(PLAIN[family])(wrong)
+
+
+@every_family
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "10"])
+def test_a_length_that_is_no_count_is_refused(family, wrong):
+    with pytest.raises(InvalidSchedule, match=r"iterations of .*rates must be"):
+        schedules.from_dict(PLAIN[family]).rates(wrong)
+
+
+@every_family
+def test_a_missing_and_an_unknown_parameter_are_named(family):
+    parameters = {name: value for name, value in PLAIN[family].items() if name != "family"}
+    required = schedules.json_schema(family)["required"][0]
+    without = {name: value for name, value in parameters.items() if name != required}
+
+    with pytest.raises(InvalidSchedule, match=f"{required} of {family} is required"):
+        schedules.make(family, **without)
+    with pytest.raises(InvalidSchedule, match=f"learning_rate of {family} is not a parameter \\(known: "):
+        schedules.make(family, **parameters, learning_rate=1.0)
+
+
+@every_family
+def test_the_json_schema_describes_every_parameter(family):
+    schema = schedules.json_schema(family)
+
+    assert json.loads(json.dumps(schema)) == schema
+    assert schema["title"] == family
+    assert schema["description"].endswith(".")
+    assert set(schema["properties"]) == set(PLAIN[family]) - {"family"}
+    assert schema["additionalProperties"] is False
+    for rule in schema["properties"].values():
+        assert rule["description"]
+        assert rule["type"] in ("number", "integer", "string", "boolean", "array", "object")
+
+
+@every_family
+def test_the_docstring_has_formula_arguments_example_and_where_known_the_source(family):
+    text = type(schedules.from_dict(PLAIN[family])).__doc__
+
+    for heading in ("rate(i) =", "Args:", ">>> ") + (() if family == "fixed" else ("Source:",)):
+        assert heading in text
+    for name in schedules.json_schema(family)["properties"]:
+        assert f"\n        {name}" in text
+
+
+def test_an_unknown_family_is_refused_with_the_known_ones():
+    for ask in (lambda: schedules.make("triangle"), lambda: schedules.json_schema("triangle")):
+        with pytest.raises(UnknownName, match=r"no schedule family 'triangle'.*triangular2"):
+            ask()
+    with pytest.raises(UnknownName):
+        schedules.from_dict({"family": ["fixed"], "lr": 1.0})
+    with pytest.raises(InvalidSchedule, match="family of a schedule is required"):
+        schedules.from_dict({"lr": 1.0})
+
+
+@pytest.mark.parametrize("family", ["triangular", "triangular2", "exp_range"])
+def test_base_above_max_is_refused(family):
+    with pytest.raises(InvalidSchedule, match=r"max_lr of \w+ must not be below base_lr \(0.006\), got 0.001"):
+        schedules.from_dict({**PLAIN[family], "base_lr": 0.006, "max_lr": 0.001})
+
+
+PLAIN = {
+    "fixed": {"family": "fixed", "lr": 0.1},
+    "step": {"family": "step", "lr": 0.1, "gamma": 0.1, "step_size": 30},
+    "exponential": {"family": "exponential", "lr": 0.1, "gamma": 0.99},
+    "linear": {"family": "linear", "lr": 0.1, "end_lr": 0.0, "iterations": 100},
+    "cosine": {"family": "cosine", "lr": 0.1, "end_lr": 0.0, "iterations": 100},
+    "triangular": {"family": "triangular", "base_lr": 0.1, "max_lr": 0.4, "step_size": 12.5},
+    "triangular2": {"family": "triangular2", "base_lr": 0.1, "max_lr": 0.4, "step_size": 12.5},
+    "exp_range": {"family": "exp_range", "base_lr": 0.1, "max_lr": 0.4, "step_size": 12.5, "gamma": 0.99},
+}
+"""A plain document of every family; a new family is tested once it stands here."""
