@@ -1,0 +1,5 @@
+"""python -m clr.cli"""
+
+from clr.cli import main
+
+main()

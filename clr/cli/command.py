@@ -1,0 +1,139 @@
+"""The group of commands: found by name, loaded when called, so that `clr --help` is fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from clr.cli import exits
+from clr.errors import ClrError, MissingExtra
+
+ENTRY_POINTS = "clr.commands"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a command is, and what it does in one line. `extra`: what must be installed to load it."""
+
+    target: str
+    summary: str
+    extra: str = "client"
+
+
+OWN = {
+    "submit": Source("clr.cli.studies:submit", "Submit a study and print its id."),
+    "status": Source("clr.cli.studies:status", "Show one study's progress, or list all studies."),
+    "best": Source("clr.cli.studies:best", "Show which schedule is best, with evidence and a snippet."),
+    "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
+    "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
+    "schedules": Source("clr.cli.catalogue:schedules", "List the schedule families, or show one with its parameters."),
+}
+# Commands of other rooms come from entry points; their modules are too heavy to load for a list.
+SUMMARIES = {
+    "serve": ("Start the service, and workers beside it.", "service"),
+    "run": ("Run a study from spec to answer, all in one: service, workers, progress, answer.", "service"),
+    "demo": ("Compare seven schedules on real data, in under three minutes.", "all"),
+    "worker": ("Start a worker: it trains what the service hands out.", "worker"),
+}
+
+
+def sources() -> dict[str, Source]:
+    """Every command by name: other rooms' first, then our own."""
+    return {**{point.name: _from(point) for point in entry_points(group=ENTRY_POINTS)}, **OWN}
+
+
+def _from(point: EntryPoint) -> Source:
+    owner = point.dist.name if point.dist else "another package"
+    summary, extra = SUMMARIES.get(point.name, (f"From {owner}.", "all"))
+    return Source(point.value, summary, extra)
+
+
+class Commands(TyperGroup):
+    """Lists commands by their summaries; loads the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(sources())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        source = sources().get(cmd_name)
+        return TyperCommand(cmd_name, help=source.summary, callback=None) if source else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        known = sources()
+        self.commands = dict.fromkeys(known)  # type: ignore[arg-type]  # names for "Did you mean"
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load(name, known[name]) if found and name else found, rest
+
+
+def load(name: str, source: Source) -> Any:
+    """The command itself: from a typer app, a ready command, or a function with typer's annotations.
+
+    Raises:
+        MissingExtra: its module needs something that is not installed.
+    """
+    module, _, attribute = source.target.partition(":")
+    try:
+        target = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == module.split(".")[0]:
+            raise
+        raise MissingExtra(error.name, source.extra) from None
+    return _command(name, target)
+
+
+def _command(name: str, target: Any) -> Any:
+    if isinstance(target, typer.Typer):
+        found = typer.main.get_command(target)
+    elif isinstance(target, TyperCommand | TyperGroup):
+        found = target
+    else:
+        app = typer.Typer(add_completion=False)
+        app.command(name)(target)
+        found = typer.main.get_command(app)
+    found.name = name
+    return found
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"clr {version('clr-sweep')}\n")
+        raise typer.Exit
+
+
+def application() -> Any:
+    """The `clr` command with its commands behind it."""
+    app = typer.Typer(cls=Commands, name="clr", no_args_is_help=True, add_completion=False, epilog=_EPILOG)
+
+    @app.callback()
+    def clr(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+        ] = False,
+    ) -> None:
+        """Which learning-rate schedule, with which bounds?"""
+
+    return typer.main.get_command(app)
+
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 usage or invalid spec, 3 no service there, 4 token refused, 5 not found, "
+    "130 interrupted. Environment: CLR_SERVICE, CLR_TOKEN or CLR_TOKEN_FILE."
+)
+
+
+def run(arguments: Sequence[str], exit: Callable[[int], Any] = sys.exit) -> None:
+    """Runs one command line; every error of ours becomes lines on stderr and an exit code."""
+    try:
+        application().main(args=list(arguments), prog_name="clr")
+    except ClrError as error:
+        sys.stderr.write(f"clr: {error}\n")
+        exit(exits.code(error))
+    except KeyboardInterrupt:
+        exit(exits.INTERRUPTED)

@@ -1,0 +1,79 @@
+"""clr submit, status, best, cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clr.cli import document, exits, render, terminal
+from clr.cli.options import Json, Service, StudyId, TokenFile, client
+from clr.resources import StudyResource
+
+
+def submit(
+    spec: Annotated[Path, typer.Argument(help='JSON or YAML file; "-" reads standard input.')],
+    service: Service = None,
+    token_file: TokenFile = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Idempotency key: the same key and spec give the same study.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Submit a study and print its id."""
+    wanted = document.read(spec)
+    with client(service, token_file) as asked:
+        study = asked.submit(wanted, key=key)
+        if json:
+            terminal.document(study.status())
+            return
+    terminal.data(study.id)
+    terminal.talk(f"Watch it with: clr status --watch {study.id}")
+
+
+def status(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help="The study's id; without it, all are listed.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show progress until the study has ended.")] = False,
+    service: Service = None,
+    token_file: TokenFile = None,
+    json: Json = False,
+) -> None:
+    """Show one study's progress, or list all studies."""
+    if watch and study is None:
+        raise typer.BadParameter("--watch needs a STUDY", param_hint="STUDY")
+    with client(service, token_file) as asked:
+        if study is None:
+            rows = list(asked.studies())
+            terminal.document(rows) if json else terminal.data(render.studies(rows))
+            return
+        handle = asked.study(study)
+        if watch:
+            with terminal.watching() as show:
+                found = handle.wait(show)
+        else:
+            found = handle.status()
+    _show(found, json)
+    if watch and found.state != "done":
+        raise typer.Exit(exits.FAILED)
+
+
+def _show(study: StudyResource, json: bool) -> None:
+    terminal.document(study) if json else terminal.data(render.progress(study))
+
+
+def best(study: StudyId, service: Service = None, token_file: TokenFile = None, json: Json = False) -> None:
+    """Show which schedule is best, with evidence and a snippet."""
+    with client(service, token_file) as asked:
+        found = asked.study(study).best()
+    terminal.document(found) if json else terminal.data(render.answer(found))
+
+
+def cancel(study: StudyId, service: Service = None, token_file: TokenFile = None, json: Json = False) -> None:
+    """Stop a study; running trials end within one evaluation interval."""
+    with client(service, token_file) as asked:
+        handle = asked.study(study)
+        handle.cancel()
+        _show(handle.status(), json)

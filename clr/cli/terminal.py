@@ -1,0 +1,58 @@
+"""Where output goes: data to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from clr.cli import render
+from clr.resources import StudyResource
+
+
+def data(value: RenderableType) -> None:
+    """Shows a result on stdout; unwrapped where it is not a terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(value, soft_wrap=isinstance(value, str))
+
+
+def document(value: BaseModel | list[Any]) -> None:
+    """Prints a result as JSON on stdout."""
+    if isinstance(value, BaseModel):
+        text = value.model_dump_json(indent=2)
+    else:
+        text = json.dumps([item.model_dump(mode="json") for item in value], indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def talk(text: str) -> None:
+    """Says something beside the result, on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def watching() -> Iterator[Callable[[StudyResource], None]]:
+    """Shows a study's progress on stderr: live bars on a terminal, else a line whenever something has changed."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        said: list[str] = []
+
+        def say(study: StudyResource) -> None:
+            text = render.line(study).partition(", about ")[0]
+            if said[-1:] != [text]:
+                said.append(text)
+                talk(text)
+
+        yield say
+        return
+    with Live(console=console, refresh_per_second=4) as live:
+        yield lambda study: live.update(render.progress(study))

@@ -1,0 +1,1 @@
+"""The service: HTTP, and the only code that talks to a database."""

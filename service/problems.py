@@ -1,0 +1,156 @@
+"""clr.errors -> problem details (RFC 9457): the one place that knows an HTTP status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Scope
+
+from clr import errors
+
+MEDIA_TYPE = "application/problem+json"
+logger = logging.getLogger("clr.service")
+
+
+class Pointed(BaseModel):
+    """One thing wrong with the request. `pointer` is a JSON pointer into the body, or /query/NAME, /path/NAME."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What every refusal looks like. `type` is stable; `instance` is the request's id, also in X-Request-ID."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    errors: tuple[Pointed, ...] = Field(default=())
+
+
+# class -> (status, last part of the type, title); the first that fits, so subclasses stand above their parents.
+STATUSES: Mapping[type[errors.ClrError], tuple[int, str, str]] = {
+    errors.InvalidSpec: (422, "invalid-request", "The request is invalid"),
+    errors.InvalidSchedule: (422, "invalid-request", "The request is invalid"),
+    errors.InvalidNumbers: (422, "invalid-request", "The request is invalid"),
+    errors.UnknownName: (404, "not-found", "Not found"),
+    errors.NotFound: (404, "not-found", "Not found"),
+    errors.Conflict: (409, "conflict", "The request contradicts what is stored"),
+    errors.UpgradeNeeded: (426, "upgrade-needed", "Worker and service speak different versions"),
+    errors.Unauthorized: (401, "unauthorized", "A token is needed"),
+    errors.ClrError: (500, "internal", "The service failed"),
+}
+_PLAIN: Mapping[int, tuple[str, str]] = {
+    400: ("bad-request", "The request can't be read"),
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    413: ("too-large", "The body is too large"),
+    415: ("not-json", "The body must be JSON"),
+    421: ("wrong-host", "This address is not served here"),
+    503: ("unavailable", "The service can't answer now"),
+}
+_INTERNAL = "An error of the service, not of the request; its log holds the details under the request's id."
+
+
+def problem(status: int, kind: str, title: str, detail: str, wrong: Iterable[errors.FieldError] = ()) -> Problem:
+    pointed = tuple(Pointed(pointer=error.pointer, detail=error.detail) for error in wrong)
+    return Problem(type=f"urn:clr:problem:{kind}", title=title, status=status, detail=detail, errors=pointed)
+
+
+def plain(status: int, detail: str) -> Problem:
+    """The problem of a status that HTTP itself explains."""
+    kind, title = _PLAIN.get(status, (f"http-{status}", f"HTTP {status}"))
+    return problem(status, kind, title, detail)
+
+
+def of(error: errors.ClrError) -> Problem:
+    """The problem that one of our errors is answered with."""
+    status, kind, title = next(row for known, row in STATUSES.items() if isinstance(error, known))
+    if status == 500:
+        return problem(status, kind, title, _INTERNAL)
+    if isinstance(error, errors.InvalidSpec):
+        count = len(error.errors)
+        detail = f"{count} thing{'s are' if count != 1 else ' is'} wrong; nothing was done."
+        return problem(status, kind, title, detail, error.errors)
+    return problem(status, kind, title, str(error))
+
+
+def response(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem as the answer to the request of `scope`."""
+    instance = f"urn:uuid:{scope['state']['request_id']}" if "request_id" in scope.get("state", {}) else ""
+    body = found.model_copy(update={"instance": instance}).model_dump(mode="json")
+    if not body["errors"]:
+        del body["errors"]
+    return JSONResponse(body, found.status, dict(headers or {}), MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Every refusal of `app` becomes a problem: ours, the framework's, and what nobody foresaw."""
+    app.add_exception_handler(errors.ClrError, _clr_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _clr_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.ClrError)
+    found = of(error)
+    if found.status >= 500:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return response(request.scope, found)
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    items = error.errors()
+    if broken := next((item for item in items if item["type"] == "json_invalid"), None):
+        reason = str(broken.get("ctx", {}).get("error", "")) or "syntax error"
+        return response(request.scope, plain(400, f"The body is not JSON: {reason} at character {broken['loc'][-1]}."))
+    return response(request.scope, of(errors.InvalidSpec([_pointed(item) for item in items])))
+
+
+def _pointed(item: Mapping[str, Any]) -> errors.FieldError:
+    """A validation error's place: JSON pointers into the body, /query/NAME and the like elsewhere."""
+    place, *rest = [str(part) for part in item["loc"]]
+    parts = rest if place == "body" else [place, *rest]
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    detail = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] in ("missing", "extra_forbidden", "value_error"):
+        return errors.FieldError(pointer, detail)
+    text = repr(item.get("input"))
+    return errors.FieldError(pointer, f"{detail}, got {text if len(text) <= 80 else text[:77] + '...'}")
+
+
+async def _http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    details = {
+        404: f"Nothing is at {request.url.path}. GET /openapi.json lists what is.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }
+    detail = details.get(error.status_code, str(error.detail))
+    return response(request.scope, plain(error.status_code, detail), error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    return response(request.scope, problem(500, "internal", "The service failed", _INTERNAL))
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's entries for the refusals that a route can give."""
+    names: dict[int, str] = {row[0]: row[2] for row in STATUSES.values()} | {s: row[1] for s, row in _PLAIN.items()}
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {s: {"description": names.get(s, f"HTTP {s}"), "content": {MEDIA_TYPE: schema}} for s in statuses}
