@@ -1,0 +1,48 @@
+"""Generated image folders, one core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("CLR_CACHE_DIR", str(folder))
+    return folder
+
+
+def write_images(folder: Path, classes: int, each: int, size: tuple[int, int] = (6, 4)) -> Path:
+    """`each` random images of `size` (height, width) per class, every one different, in <folder>/class-<c>/."""
+    generator = np.random.default_rng(classes * each)
+    for category in range(classes):
+        target = folder / f"class-{category}"
+        target.mkdir(parents=True)
+        for index in range(each):
+            pixels = generator.integers(0, 256, (*size, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(target / f"{index:04d}.png")
+    return folder
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """Three classes of 40 images, sorted by class, no test folder."""
+    return write_images(tmp_path / "images", 3, 40)
+
+
+@pytest.fixture
+def train_and_test(tmp_path: Path) -> Path:
+    """train/ with three classes of 20 images, test/ with the same of 5."""
+    write_images(tmp_path / "split" / "train", 3, 20)
+    write_images(tmp_path / "split" / "test", 3, 5)
+    return tmp_path / "split"
