@@ -1,18 +1,29 @@
-"""An arm's finalist, chosen on validation data."""
+"""Which of an arm's search trials is confirmed: chosen on validation data alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
+from typing import Literal
 
-from clr.protocol import Direction
 from clr.results import Trial
 
+Direction = Literal["maximize", "minimize"]
 
-def finalist(trials: Sequence[Trial], direction: Direction) -> Trial | None:
-    """The finished search trial with the best validation value; None where none has finished.
 
-    A diverged or failed trial is never chosen. Of equal values the lowest number is, so that order does not matter.
+def finalist(trials: Iterable[Trial], direction: Direction) -> Trial | None:
+    """The finished trial with the best validation value; the lowest number among equals; None where none finished.
+
+    A diverged, failed or cancelled trial is never chosen, nor one without a finite value.
+
+    Args:
+        trials: search trials of one arm, in any order.
+        direction: of the task's metric.
     """
     sign = -1.0 if direction == "maximize" else 1.0
-    finished = [(sign * t.value, t.number, t) for t in trials if t.outcome == "done" and t.value is not None]
-    return min(finished, key=lambda item: item[:2])[2] if finished else None
+    finished = [
+        (sign * trial.value, trial.number, trial)
+        for trial in trials
+        if trial.outcome == "done" and trial.value is not None and math.isfinite(trial.value)
+    ]
+    return min(finished, key=lambda entry: entry[:2])[2] if finished else None
