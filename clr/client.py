@@ -1,0 +1,391 @@
+"""Client: what users, the commands and the worker say to the service, typed, over httpx.
+
+    >>> client = Client("http://127.0.0.1:8000")                                            # doctest: +SKIP
+    >>> study = client.submit({"task": "digits", "arms": ["fixed", "triangular2"]})         # doctest: +SKIP
+    >>> study.wait()                                                                        # doctest: +SKIP
+    >>> print(study.best().sentence)                                                        # doctest: +SKIP
+
+Where a temporary failure is met (nobody answers, 408, 429, 502 to 504, an idempotent request still in flight) a call is
+sent again, with growing, jittered pauses or as long as the service asks for. Every call is safe to send again: the
+worker's are idempotent by fencing token, `submit` by its key. The token stands in no repr, log or error.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import json
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from clr import protocol
+from clr.errors import (
+    ClrError,
+    Conflict,
+    FieldError,
+    NotFound,
+    RequestRefused,
+    ServiceError,
+    ServiceUnreachable,
+    Unauthorized,
+    UpgradeNeeded,
+)
+from clr.resources import (
+    Answer,
+    Health,
+    Page,
+    RangeTestResource,
+    ScheduleResource,
+    StudyResource,
+    StudyState,
+    StudySummary,
+    TaskResource,
+    TrialResource,
+    TrialState,
+    WorkerResource,
+)
+from clr.spec import StudySpec
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TEMPORARY = frozenset({408, 429, 502, 503, 504})
+ENDED: frozenset[StudyState] = frozenset({"done", "failed", "cancelled"})
+_LONGEST_PAUSE = 60.0
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Client:
+    """The service at one address.
+
+    Args:
+        url: the service's address; default: CLR_SERVICE, else http://127.0.0.1:8000.
+        token: the shared token; default: CLR_TOKEN, else the content of the file named by CLR_TOKEN_FILE, else none.
+        timeout: of connecting and of each answer [seconds].
+        retries: how often a call is sent again after a temporary failure.
+
+    Raises (every call):
+        ServiceUnreachable: nobody answers there. Unauthorized: the token is missing or wrong. NotFound, Conflict,
+        UpgradeNeeded, and RequestRefused for every other refusal, with `errors` by field.
+    """
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, *, timeout: float = 30.0, retries: int = 5
+    ) -> None:
+        self.url = (url or os.environ.get("CLR_SERVICE") or DEFAULT_URL).rstrip("/")
+        self.timeout, self.retries = timeout, retries
+        token = _checked(token if token is not None else token_from_environment())
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=timeout,
+            auth=_Bearer(token) if token else None,
+            trust_env=not _is_loopback(self.url),  # a proxy can't reach this host's loopback
+            headers={"Accept": "application/json"},
+        )
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # -- studies -------------------------------------------------------------------------------------------------
+
+    def submit(self, spec: StudySpec | Mapping[str, Any], *, key: str | None = None) -> StudyHandle:
+        """A new study, stored when this returns; the same `key` with the same spec gives the same study again."""
+        document = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, StudySpec) else dict(spec)
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        response = self._send("POST", "/v1/studies", content=json.dumps(document), headers=headers)
+        return StudyHandle(str(response.json()["id"]), self)
+
+    def study(self, study: str) -> StudyHandle:
+        """The study of that id; nothing is asked yet."""
+        return StudyHandle(study, self)
+
+    def studies(self, *, state: StudyState | None = None, page_size: int = 100) -> Iterator[StudySummary]:
+        """Every study, newest first, page by page."""
+        return self._pages("/v1/studies", StudySummary, {"state": state, "limit": page_size})
+
+    def tasks(self) -> tuple[TaskResource, ...]:
+        """What a worker has announced, with the JSON schema of its options."""
+        return tuple(self._pages("/v1/tasks", TaskResource, {}))
+
+    def schedules(self) -> tuple[ScheduleResource, ...]:
+        """The schedule families that a study can take as arms."""
+        return tuple(self._pages("/v1/schedules", ScheduleResource, {}))
+
+    def workers(self) -> tuple[WorkerResource, ...]:
+        """Who runs trials, live or gone."""
+        return tuple(self._pages("/v1/workers", WorkerResource, {}))
+
+    def health(self) -> Health:
+        """Whether the service's process lives; wants no token."""
+        return self._get("/healthz", Health)
+
+    def ready(self) -> Health:
+        """Whether database, schema and disk are good."""
+        return self._get("/readyz", Health)
+
+    # -- the worker's calls --------------------------------------------------------------------------------------
+
+    def register(self, registration: protocol.Registration) -> protocol.Registered:
+        return self._post("/v1/workers", registration, protocol.Registered)
+
+    def lease(self, request: protocol.LeaseRequest) -> protocol.Leases:
+        """Slots to run; waits up to `request.wait` seconds for the first."""
+        return self._post("/v1/leases", request, protocol.Leases, wait=request.wait)
+
+    def renew(self, renewal: protocol.Renewal) -> protocol.Answers:
+        return self._post("/v1/leases/renew", renewal, protocol.Answers)
+
+    def release(self, release: protocol.Release) -> protocol.Answers:
+        """Gives slots and their attempts back."""
+        return self._post("/v1/leases/release", release, protocol.Answers)
+
+    def report(self, reports: protocol.Reports) -> protocol.Answers:
+        return self._post("/v1/reports", reports, protocol.Answers)
+
+    def results(self, results: protocol.Results) -> protocol.Answers:
+        return self._post("/v1/results", results, protocol.Answers)
+
+    # -- over the wire -------------------------------------------------------------------------------------------
+
+    def _get(self, path: str, model: type[M], params: Mapping[str, Any] | None = None) -> M:
+        return _read(self._send("GET", path, params=params), model)
+
+    def _post(self, path: str, message: protocol.Message, model: type[M], *, wait: float = 0.0) -> M:
+        return _read(self._send("POST", path, content=message.model_dump_json(), wait=wait), model)
+
+    def _pages(self, path: str, model: type[M], params: Mapping[str, Any]) -> Iterator[M]:
+        asked = {name: value for name, value in params.items() if value is not None}
+        cursor: str | None = None
+        while True:
+            page = self._get(path, Page[model], {**asked, "cursor": cursor} if cursor else asked)  # type: ignore[valid-type]
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        content: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float = 0.0,
+    ) -> httpx.Response:
+        """The service's answer, after as many tries as are allowed."""
+        request = self._http.build_request(
+            method,
+            path,
+            params=params,
+            content=content,
+            headers={**(headers or {}), **({"Content-Type": "application/json"} if content else {})},
+            timeout=self.timeout + wait,
+        )
+        for tries_left in range(self.retries, -1, -1):
+            error, pause = self._try(request)
+            if isinstance(error, httpx.Response):
+                return error
+            if not tries_left or pause is None:
+                raise error
+            time.sleep(pause or _jitter(self.retries - tries_left))
+        raise AssertionError("the last try returns or raises")
+
+    def _try(self, request: httpx.Request) -> tuple[httpx.Response | ClrError, float | None]:
+        """One try: an answer, or the error and how long to pause before the next (0: not said; None: no next)."""
+        try:
+            response = self._http.send(request)
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            return ServiceUnreachable(f"No answer from {self.url}: {reason}. Is `clr serve` running there?"), 0.0
+        if response.is_success:
+            return response, None
+        problem = _problem(response)
+        in_flight = response.status_code == 409 and str(problem.get("type", "")).endswith("in-flight")
+        pause = _retry_after(response) if response.status_code in TEMPORARY or in_flight else None
+        return _error(response, problem, self.url), pause
+
+
+class StudyHandle:
+    """One study of a service, by its id."""
+
+    def __init__(self, id: str, client: Client) -> None:
+        self.id, self._client = id, client
+        self._path = f"/v1/studies/{id}"
+
+    def __repr__(self) -> str:
+        return f"StudyHandle({self.id!r}, {self._client!r})"
+
+    def status(self) -> StudyResource:
+        return self._client._get(self._path, StudyResource)
+
+    def wait(
+        self,
+        progress: Callable[[StudyResource], object] | None = None,
+        *,
+        poll: float = 1.0,
+        timeout: float | None = None,
+    ) -> StudyResource:
+        """The study once it has ended.
+
+        Args:
+            progress: called with the study's status after every look.
+            poll: pause between two looks [seconds].
+            timeout: give up after so long [seconds].
+
+        Raises:
+            TimeoutError: it had not ended by then.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            status = self.status()
+            if progress is not None:
+                progress(status)
+            if status.state in ENDED:
+                return status
+            if deadline is not None and time.monotonic() + poll > deadline:
+                raise TimeoutError(f"Study {self.id} is still {status.state} after {timeout} s.")
+            time.sleep(poll)
+
+    def best(self) -> Answer:
+        """The arms ranked, with evidence; `status` says whether they are confirmed."""
+        return self._client._get(f"{self._path}/best", Answer)
+
+    def trials(self, *, state: TrialState | None = None, page_size: int = 100) -> Iterator[TrialResource]:
+        """Every slot by number, page by page, without curves."""
+        params = {"state": state, "limit": page_size}
+        return self._client._pages(f"{self._path}/trials", TrialResource, params)
+
+    def trial(self, number: int) -> TrialResource:
+        """One slot, with its curve and attempts."""
+        return self._client._get(f"{self._path}/trials/{number}", TrialResource)
+
+    def range_test(self) -> RangeTestResource:
+        return self._client._get(f"{self._path}/range-test", RangeTestResource)
+
+    def cancel(self) -> None:
+        """Running trials stop within one evaluation interval."""
+        self._client._send("POST", f"{self._path}/cancel")
+
+    def delete(self) -> None:
+        """The study, its trials and its record are gone."""
+        self._client._send("DELETE", self._path)
+
+
+def token_from_environment() -> str | None:
+    """CLR_TOKEN, else what the file named by CLR_TOKEN_FILE holds."""
+    token = os.environ.get("CLR_TOKEN")
+    path = os.environ.get("CLR_TOKEN_FILE")
+    return token or (token_from_file(Path(path)) if path else None)
+
+
+def token_from_file(path: Path) -> str:
+    """The token that a file holds, without the white space around it."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Unauthorized(f"The token file {path} can't be read: {error.strerror}.") from None
+
+
+def is_temporary(error: ClrError) -> bool:
+    """Whether the same call may succeed later: nobody answered, or the service said that it can't just now."""
+    if isinstance(error, RequestRefused):
+        return error.status in TEMPORARY or error.status >= 500
+    return isinstance(error, ServiceUnreachable)
+
+
+class _Bearer(httpx.Auth):
+    """Sends the token; a value of its own so that no header or repr shows it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def _checked(token: str | None) -> str | None:
+    # An illegal header value would be quoted in the HTTP library's error, token and all.
+    if token is not None and not all("!" <= character <= "~" for character in token):
+        raise Unauthorized("The token holds white space or a character outside ASCII; it is one line of plain text.")
+    return token
+
+
+def _is_loopback(url: str) -> bool:
+    host = httpx.URL(url).host
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _jitter(tries: int) -> float:
+    return random.uniform(0.05, min(5.0, 0.2 * 2.0**tries))
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """The pause asked for in the Retry-After header, seconds or a date; 0 where none is given."""
+    value = response.headers.get("Retry-After", "")
+    if value.isdigit():
+        return min(float(value), _LONGEST_PAUSE)
+    try:
+        until = email.utils.parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError):
+        return 0.0
+    return min(max(until - time.time(), 0.0), _LONGEST_PAUSE)
+
+
+def _read(response: httpx.Response, model: type[M]) -> M:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "/".join(str(part) for part in first["loc"])
+        raise ServiceError(
+            f"The answer of {response.url} can't be understood ({place}: {first['msg']}). "
+            "Is it the CLR sweep service, and of the same version?"
+        ) from None
+
+
+def _problem(response: httpx.Response) -> Mapping[str, Any]:
+    try:
+        problem = response.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _error(response: httpx.Response, problem: Mapping[str, Any], url: str) -> ClrError:
+    """The error that a refusal stands for."""
+    status = response.status_code
+    title = str(problem.get("title") or response.reason_phrase)
+    detail = str(problem.get("detail") or title)
+    if status == 401:
+        return Unauthorized(f"{url} refuses the token: {detail} Set CLR_TOKEN or CLR_TOKEN_FILE to the service's.")
+    plain = {404: NotFound, 409: Conflict, 426: UpgradeNeeded}.get(status)
+    if plain is not None:
+        return plain(detail)
+    errors = [
+        FieldError(str(item.get("pointer", "")), str(item.get("detail", ""))) for item in problem.get("errors", ())
+    ]
+    return RequestRefused(status, title, detail, errors)

@@ -1,0 +1,256 @@
+"""The training child: `python -m worker.child`, started by a supervisor and kept between trials.
+
+It talks over a socket that it inherits, so a task may print what it likes. It ends with its supervisor: the kernel
+kills it (Linux), and elsewhere the end of the socket does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import json
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clr import results
+from clr.errors import CheckpointError, InvalidSchedule, MissingExtra, TaskError, UnknownName
+from clr.protocol import TrialConfig
+from worker import device as devices
+from worker import messages
+from worker.parent import end_with
+
+if TYPE_CHECKING:
+    from clr.tasks.base import Task
+
+ALIVE_SECONDS = 1.0
+"""At most so often the child says that iterations go on."""
+HOPELESS = (UnknownName, TaskError, InvalidSchedule, MissingExtra)
+"""What a task or config raises every time."""
+Requests = queue.SimpleQueue[messages.Train | messages.Discard]
+_LONGEST_REASON = 2000
+
+
+class Interrupt(threading.Event):
+    """The training loop asks after each iteration whether to stop: that question is its sign of life.
+
+    Args:
+        tell: called in the asking thread, at most every `ALIVE_SECONDS`.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell, self._told_at = tell, time.monotonic()
+
+    def is_set(self) -> bool:
+        now = time.monotonic()
+        if now - self._told_at >= ALIVE_SECONDS:
+            self._told_at = now
+            self._tell()
+        return super().is_set()
+
+
+class Trainer:
+    """Runs trials on one device; keeps the last task made, and so its data, for the next trial.
+
+    Args:
+        device: as the service shows it; this process sees a GPU as cuda:0.
+        threads: of torch on the CPU.
+        checkpoints: the folder or URL that workers share.
+        checkpoint_seconds: pause between two checkpoints of a trial [seconds].
+        say: takes each message for the supervisor.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        threads: int,
+        checkpoints: str,
+        checkpoint_seconds: float,
+        say: Callable[[messages.Said], None],
+    ) -> None:
+        from clr.training.checkpoint import CheckpointStore
+
+        self._device, self._threads, self._say = device, threads, say
+        self._store, self._checkpoint_seconds = CheckpointStore(checkpoints), checkpoint_seconds
+        self._made: tuple[str, Task] | None = None
+        self.interrupt = Interrupt(lambda: say(messages.Alive()))
+
+    def run(self, ask: messages.Train) -> messages.Ended:
+        """One trial, from its first iteration or a checkpoint to how it ended."""
+        began = time.monotonic()
+        try:
+            ended = self._described(ask.config) if ask.config.phase == "describe" else self._trained(ask)
+        except HOPELESS as error:
+            ended = messages.Failed(reason=_reason(error))
+        except Exception as error:
+            traceback.print_exc()
+            ended = messages.Raised(reason=_reason(error))
+        return ended.model_copy(update={"seconds": time.monotonic() - began})
+
+    def discard(self, folder: str) -> None:
+        """Removes a slot's checkpoints; what can't be removed stays, and is only untidy."""
+        try:
+            self._store.discard(folder)
+        except OSError as error:
+            print(f"Checkpoints {folder} stay: {error}", file=sys.stderr)  # noqa: T201
+
+    def _described(self, config: TrialConfig) -> messages.Described:
+        return messages.Described(facts=self._task(config).facts(), provenance=self._provenance(None))
+
+    def _trained(self, ask: messages.Train) -> messages.Ended:
+        try:
+            return self._last(self._events(ask), self._provenance(ask.resume))
+        except CheckpointError as error:
+            if ask.resume is None:
+                raise
+            print(f"Starting over: {error}", file=sys.stderr)  # noqa: T201  (goes into the attempt's tail)
+            return self._last(self._events(ask.model_copy(update={"resume": None})), self._provenance(None))
+
+    def _events(self, ask: messages.Train) -> Iterator[results.Event]:
+        from clr.training.loop import train
+
+        return train(
+            ask.config,
+            task=self._task(ask.config),
+            device="cpu" if self._device == "cpu" else "cuda:0",
+            checkpoints=self._store,
+            checkpoint_key=ask.key,
+            resume=ask.resume,
+            interrupt=self.interrupt,
+            checkpoint_seconds=self._checkpoint_seconds,
+        )
+
+    def _last(self, events: Iterator[results.Event], provenance: dict[str, Any]) -> messages.Ended:
+        """Tells every event but the last, which becomes the trial's end."""
+        for event in events:
+            match event:
+                case results.Evaluated(evaluation):
+                    self._say(messages.Evaluated(evaluation=evaluation))
+                case results.Saved(checkpoint):
+                    self._say(messages.Saved(checkpoint=checkpoint))
+                case results.Finished(iteration, value, test):
+                    return messages.Finished(iteration=iteration, value=value, test=dict(test), provenance=provenance)
+                case results.Diverged(iteration, reason):
+                    return messages.Diverged(iteration=iteration, reason=reason, provenance=provenance)
+                case results.Interrupted(iteration):
+                    return messages.Interrupted(iteration=iteration, provenance=provenance)
+        raise RuntimeError("training ended without a final event")
+
+    def _task(self, config: TrialConfig) -> Task:
+        from clr.tasks import registry
+
+        asked = json.dumps([config.task, config.task_options], sort_keys=True)
+        if self._made is None or self._made[0] != asked:
+            self._made = None  # frees its data before the next one's is loaded
+            self._made = asked, registry.make(config.task, config.task_options)
+        return self._made[1]
+
+    def _provenance(self, resume: results.Checkpoint | None) -> dict[str, Any]:
+        described = devices.describe(self._device, self._threads)
+        return {
+            "host": platform.node(),
+            "device": described.name,
+            "device_kind": described.kind,
+            "threads": self._threads,
+            "dtype": "float32",
+            "versions": devices.versions(),
+            "resumed_from": None if resume is None else resume.iteration,
+        }
+
+
+def load_tasks(module: str) -> None:
+    """Imports a module that registers tasks: by name, or a file whose folder is put last on the import path."""
+    path = Path(module)
+    if path.suffix == ".py":
+        sys.path.append(str(path.resolve().parent))
+        module = path.stem
+    importlib.import_module(module)
+
+
+def serve(connection: Connection, trainer: Trainer) -> None:
+    """Trains what is asked, until the supervisor closes the connection or a trial raises."""
+    asked: Requests = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, asked, trainer.interrupt), daemon=True).start()
+    while True:
+        message = asked.get()
+        if isinstance(message, messages.Discard):
+            trainer.discard(message.folder)
+            continue
+        ended = trainer.run(message)
+        messages.send(connection, ended)
+        if isinstance(ended, messages.Raised):
+            raise SystemExit(1)
+
+
+def main() -> None:
+    asked = _arguments()
+    end_with(asked.parent, signal.SIGKILL)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # a signal to the whole group is the supervisor's to answer
+    import torch
+
+    torch.set_num_threads(asked.threads)
+    from clr.tasks import registry
+
+    for module in asked.tasks:
+        load_tasks(module)
+    connection = messages.opened(asked.socket)
+    say = functools.partial(messages.send, connection)
+    trainer = Trainer(asked.device, asked.threads, asked.checkpoints, asked.checkpoint_seconds, say)
+    messages.send(
+        connection,
+        messages.Ready(
+            device=devices.describe(asked.device, asked.threads),
+            versions=devices.versions(),
+            tasks=registry.all_facts(),
+        ),
+    )
+    serve(connection, trainer)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m worker.child", description=__doc__)
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--checkpoints", required=True)
+    parser.add_argument("--checkpoint-seconds", type=float, required=True)
+    parser.add_argument("--tasks", action="append", default=[])
+    return parser.parse_args()
+
+
+def _listen(connection: Connection, asked: Requests, interrupt: Interrupt) -> None:
+    """Takes requests while training runs; ends the process when the supervisor is gone."""
+    while True:
+        try:
+            message = messages.receive_asked(connection)
+        except (EOFError, OSError):
+            os._exit(0)
+        if isinstance(message, messages.Stop):
+            interrupt.set()
+        else:
+            if isinstance(message, messages.Train):
+                interrupt.clear()  # of a stop that came after the end of the trial before
+            asked.put(message)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    named = text if isinstance(error, HOPELESS) else f"{type(error).__name__}: {text}"
+    return named[:_LONGEST_REASON]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The command `clr worker` (also `python -m worker`)."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clr.client import Client, token_from_file
+from clr.errors import Unauthorized
+from worker import device as devices
+from worker import fleet
+from worker.parent import end_with
+from worker.run import ExitCode, Options, default_checkpoints, run
+from worker.supervisor import Limits
+
+HTTP_TIMEOUT = 10.0
+
+
+def worker(
+    context: typer.Context,
+    service: Annotated[
+        str | None,
+        typer.Option(help="Address of the service.", envvar="CLR_SERVICE", show_default="http://127.0.0.1:8000"),
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File with the service's token.")] = None,
+    device: Annotated[
+        str, typer.Option(help="auto (a worker per visible GPU, else the CPU), cpu, cuda, cuda:N.")
+    ] = "auto",
+    threads: Annotated[
+        int, typer.Option(min=1, help="CPU threads; results are the same bits for the same number.")
+    ] = 1,
+    checkpoints: Annotated[
+        str | None, typer.Option(help="Folder or URL that all workers share.", show_default="CLR_DATA/checkpoints")
+    ] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Option(help="Module, or file.py, that registers your tasks; may be repeated.")
+    ] = None,
+    max_slots: Annotated[int | None, typer.Option(min=1, help="End after so many slots.")] = None,
+    exit_when_idle: Annotated[
+        float | None, typer.Option(min=0, help="End after so many seconds without a slot.")
+    ] = None,
+    max_offline: Annotated[
+        float, typer.Option(min=0, help="Seconds to go on while the service can't be reached.")
+    ] = 600,
+    checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Pause between two checkpoints of a trial.")] = 30,
+    hang_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Silence after which a trial has hung (20 evaluation intervals if longer).")
+    ] = 60,
+    grace: Annotated[float, typer.Option(min=0.1, help="Seconds from SIGTERM to the end.")] = 30,
+    parent: Annotated[int | None, typer.Option(hidden=True, help="End with the process of this id.")] = None,
+) -> None:
+    """Train trials for the service until told to stop.
+
+    SIGTERM or Ctrl-C: writes a checkpoint, gives the slot back and ends; a second one ends at once.
+
+    Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 the training child does not start, 4 the token is missing or
+    wrong, 5 service and worker speak different versions, 6 the service could not be reached for --max-offline.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("worker").setLevel(logging.INFO)
+    if parent is not None:
+        end_with(parent, signal.SIGTERM)
+    chosen = devices.devices(device)
+    if len(chosen) > 1:
+        raise typer.Exit(fleet.run(chosen, _as_arguments(context.params)))
+    options = Options(
+        device=chosen[0],
+        threads=threads,
+        checkpoints=checkpoints or default_checkpoints(),
+        checkpoint_seconds=checkpoint_seconds,
+        tasks=tuple(tasks or ()),
+        max_slots=max_slots,
+        exit_when_idle=exit_when_idle,
+        max_offline=max_offline,
+        limits=Limits(hang=hang_seconds, start=10 * hang_seconds, grace=grace),
+    )
+    raise typer.Exit(_run(service, token_file, options))
+
+
+def _as_arguments(params: Mapping[str, Any]) -> list[str]:
+    """The options as given, without the device's, for a worker per device."""
+    arguments: list[str] = []
+    for name, value in params.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is not None and name not in ("device", "parent"):
+                arguments += [f"--{name.replace('_', '-')}", str(one)]
+    return arguments
+
+
+def _run(service: str | None, token_file: Path | None, options: Options) -> int:
+    try:
+        token = token_from_file(token_file) if token_file else None
+        client = Client(service, token, timeout=HTTP_TIMEOUT, retries=0)
+    except Unauthorized as error:
+        logging.getLogger("worker").error("%s", error)
+        return ExitCode.UNAUTHORIZED
+    with client:
+        return run(client, options)

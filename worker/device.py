@@ -1,0 +1,74 @@
+"""What a worker trains on: the GPUs that it may see, this host, and the versions that results depend on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from clr.protocol import Device
+
+_COUNT = "import torch; print(torch.cuda.device_count())"
+_NVIDIA = Path("/proc/driver/nvidia/version")
+
+
+def visible_gpus() -> int:
+    """How many GPUs torch sees here; asked in a process of its own: this one opens no GPU and loads no torch."""
+    if not _NVIDIA.exists():
+        return 0
+    asked = subprocess.run([sys.executable, "-P", "-c", _COUNT], capture_output=True, text=True, check=False)
+    return int(asked.stdout) if asked.returncode == 0 else 0
+
+
+def devices(choice: str) -> tuple[str, ...]:
+    """The devices that "auto", "cpu", "cuda" or "cuda:N" stand for."""
+    if choice == "auto":
+        return tuple(f"cuda:{index}" for index in range(visible_gpus())) or ("cpu",)
+    return ("cuda:0",) if choice == "cuda" else (choice,)
+
+
+def environment(device: str, threads: int) -> dict[str, str]:
+    """The environment of a child: it sees its own GPU alone, as cuda:0, and uses so many CPU threads.
+
+    Args:
+        device: "cpu" or "cuda:N", N counting the GPUs that this process may see.
+        threads: of torch's operators on the CPU.
+    """
+    chosen = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    index = device.partition(":")[2]
+    if not index:
+        return chosen | {"CUDA_VISIBLE_DEVICES": ""}
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return chosen | {"CUDA_VISIBLE_DEVICES": seen.split(",")[int(index)] if seen else index}
+
+
+def describe(device: str, threads: int) -> Device:
+    """What this process trains on, as the service shows it. Loads torch."""
+    import torch
+
+    if device == "cpu":
+        return Device(name="cpu", kind="cpu", memory=_memory(), threads=threads)
+    properties = torch.cuda.get_device_properties(0)
+    return Device(name=device, kind=properties.name, memory=properties.total_memory, threads=threads)
+
+
+def versions() -> dict[str, str]:
+    """Python's and the packages' that decide what bits a trial gives."""
+    found = {"python": platform.python_version()}
+    for name in ("clr-sweep", "numpy", "torch", "torchvision"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _memory() -> int | None:
+    """This host's memory [bytes]."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,317 @@
+"""The supervisor of one training child: it runs attempts one after another, whatever becomes of the child.
+
+An attempt ends in one of these ways: the child says how (done, diverged, failed); it died or hung (crashed, and a new
+child is started); or it was stopped, because the lease was lost, the study was cancelled, or this worker shall end.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from clr.protocol import Holding, Lease, Result
+from worker import messages
+from worker.link import CutOff, Link, Refused, Taken, Told
+from worker.link import Notice as LinkNotice
+from worker.process import Exited, Heard, TrainingChild
+from worker.spool import GiveBack
+
+logger = logging.getLogger(__name__)
+TICK = 0.25
+_STARTS = 3
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """Notice: this worker shall end."""
+
+    signal: int
+
+
+Notice = Heard | Exited | LinkNotice | StopAsked
+Inbox = queue.SimpleQueue[Notice]
+Stopping = Literal["", "taken", "signal", "cut-off", "refused"]
+
+
+class ChildDoesNotStart(Exception):
+    """The child ended before it was ready, each time; the message holds its last lines."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long what may take [seconds].
+
+    Attributes:
+        hang: silence of a training child, at least; or 20 median times between its evaluations.
+        start: silence before a trial's first evaluation, and of a child that starts.
+        stop: of a child that was asked to stop.
+        grace: from the first signal to this worker's end.
+    """
+
+    hang: float = 60.0
+    start: float = 600.0
+    stop: float = 10.0
+    grace: float = 30.0
+
+
+@dataclass
+class Quiet:
+    """How long a child has said nothing, in time that this process was awake to listen.
+
+    Counted in ticks, not read off a clock: a supervisor that was stopped or suspended itself must not blame its child.
+    """
+
+    limits: Limits
+    seconds: float = 0.0
+    gaps: list[float] = field(default_factory=list)
+    _evaluated_at: float | None = None
+
+    def heard(self, message: messages.Said, now: float) -> None:
+        self.seconds = 0.0
+        if isinstance(message, messages.Evaluated):
+            if self._evaluated_at is not None:
+                self.gaps.append(now - self._evaluated_at)
+            self._evaluated_at = now
+
+    @property
+    def limit(self) -> float:
+        if self._evaluated_at is None:
+            return self.limits.start
+        return max(self.limits.hang, 20 * statistics.median(self.gaps) if self.gaps else 0.0)
+
+    @property
+    def too_long(self) -> bool:
+        return self.seconds >= self.limit
+
+
+class Supervisor:
+    """Runs attempts in a kept child.
+
+    Args:
+        spawn: starts a child that notifies `inbox`.
+        inbox: everything that happens: what the child says, its end, the service's refusals, signals.
+        limits: how long what may take.
+    """
+
+    def __init__(self, spawn: Callable[[], TrainingChild], inbox: Inbox, limits: Limits) -> None:
+        self._spawn, self._inbox, self._limits = spawn, inbox, limits
+        self._child: TrainingChild | None = None
+        self.stopping: Stopping = ""
+        self.refusal: Refused | None = None
+        self._grace_ends: float | None = None
+
+    # -- the child -------------------------------------------------------------------------------------------------
+
+    def ready(self) -> messages.Ready | None:
+        """Starts a child where there is none; what it said when it was ready. None: this worker shall end, or it was.
+
+        Raises:
+            ChildDoesNotStart: it ended or hung instead, several times.
+        """
+        for _ in range(_STARTS):
+            if self._child is not None or self.stopping:
+                return None
+            child = self._child = self._spawn()
+            said = self._first_word(child)
+            if said is not None or self.stopping:
+                return said
+        raise ChildDoesNotStart(f"The training child does not start:\n{child.tail.text()}")
+
+    def _first_word(self, child: TrainingChild) -> messages.Ready | None:
+        quiet = Quiet(self._limits)
+        while self._child is child and not self.stopping:
+            match self._next(quiet):
+                case Heard(_, messages.Ready() as said):
+                    return said
+                case None if quiet.too_long:
+                    child.kill()
+        return None
+
+    def look(self) -> None:
+        """Takes in what happened between two attempts: a signal, an idle child's death."""
+        while not self._inbox.empty():
+            self._next(Quiet(self._limits))
+
+    def close(self) -> None:
+        if self._child is not None:
+            self._child.close()
+
+    def kill(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+
+    def _next(self, quiet: Quiet) -> Notice | None:
+        """What happened next, None when nothing did for a tick. What holds between attempts too is noted here."""
+        try:
+            notice = self._inbox.get(timeout=min(TICK, quiet.limit))
+        except queue.Empty:
+            quiet.seconds += min(TICK, quiet.limit)
+            return None
+        match notice:
+            case StopAsked(number):
+                self._stop("signal", f"{signal.Signals(number).name} received: no further lease")
+            case CutOff(seconds):
+                self._stop("cut-off", f"no answer from the service for {seconds:.0f} s: no further waiting")
+            case Refused(error):
+                self.refusal = notice
+                self._stop("refused", str(error))
+            case Heard(child, message) if child is self._child:
+                quiet.heard(message, time.monotonic())
+            case Exited(child, _) if child is self._child:
+                self._child = None
+        return notice
+
+    def _stop(self, why: Stopping, line: str) -> None:
+        logger.warning("%s", line)
+        self.stopping = self.stopping or why
+        if self._grace_ends is None:
+            self._grace_ends = time.monotonic() + self._limits.grace
+
+    # -- an attempt ------------------------------------------------------------------------------------------------
+
+    def run(self, lease: Lease, link: Link) -> None:
+        """One attempt, from its lease until the service has taken how it ended, or has refused to."""
+        child = self._child
+        assert child is not None, "ready() comes first"
+        child.tail.clear()
+        link.hold(lease)
+        child.ask(messages.Train(config=lease.config, key=f"slot-{lease.slot}/f{lease.fence:06d}", resume=lease.resume))
+        attempt = _Attempt(lease, child, link, Quiet(self._limits))
+        while attempt.end is None and not attempt.over:
+            self._step(attempt)
+        if attempt.end is not None and not attempt.taken:
+            link.tell(attempt.end)
+            self._deliver(attempt)
+
+    def _step(self, attempt: _Attempt) -> None:
+        notice = self._next(attempt.quiet)
+        match notice:
+            case Heard(child, message) if child is attempt.child:
+                attempt.heard(message, self.stopping)
+            case Exited(child, code) if child is attempt.child:
+                attempt.exited(code, self.stopping)
+            case Taken(fence, reply) if fence == attempt.lease.fence:
+                attempt.taken = reply
+        if attempt.end is None and not attempt.over:
+            self._press(attempt)
+
+    def _press(self, attempt: _Attempt) -> None:
+        """Asks a child to stop that should; kills one that does not, or that hangs."""
+        now = time.monotonic()
+        if (attempt.taken or self.stopping) and attempt.stop_by is None:
+            attempt.stop_by = now + min(self._limits.stop, self._limits.grace / 2)
+            attempt.child.ask(messages.Stop())
+        elif attempt.stop_by is not None and now > attempt.stop_by:
+            attempt.child.kill()
+        elif attempt.stop_by is None and attempt.quiet.too_long and not attempt.killed_for:
+            attempt.killed_for = f"hung: nothing was heard of it for {attempt.quiet.seconds:.0f} s"
+            attempt.child.kill()
+
+    def _deliver(self, attempt: _Attempt) -> None:
+        """Waits until the service has answered the end; not beyond the grace, and not where nobody answers."""
+        quiet = Quiet(self._limits)
+        while not (self.stopping in ("cut-off", "refused") or self._grace_is_over()):
+            match self._next(quiet):
+                case Told(fence, reply) | Taken(fence, reply) if fence == attempt.lease.fence:
+                    attempt.closed(reply)
+                    return
+        logger.warning("the end of slot %d could not be told", attempt.lease.slot)
+
+    def _grace_is_over(self) -> bool:
+        return self._grace_ends is not None and time.monotonic() > self._grace_ends
+
+
+@dataclass
+class _Attempt:
+    """One lease being worked off: what was heard of it, and how it ended."""
+
+    lease: Lease
+    child: TrainingChild
+    link: Link
+    quiet: Quiet
+    iteration: int = 0
+    began: float = field(default_factory=time.monotonic)
+    saved: bool = False
+    taken: str = ""
+    stop_by: float | None = None
+    killed_for: str = ""
+    raised: str = ""
+    end: Result | GiveBack | None = None
+    over: bool = False
+
+    def heard(self, message: messages.Said, stopping: Stopping) -> None:
+        match message:
+            case messages.Evaluated(evaluation=evaluation):
+                self.iteration = evaluation.iteration
+                self.link.tell(evaluation)
+            case messages.Saved(checkpoint=checkpoint):
+                self.saved = True
+                self.link.tell(checkpoint)
+            case messages.Raised(reason=reason):
+                self.raised = reason  # its exit follows, and with it the traceback
+            case messages.Interrupted():
+                self._stopped(stopping)
+            case messages.Finished() | messages.Diverged() | messages.Described() | messages.Failed():
+                self._ended(message)
+
+    def exited(self, code: int, stopping: Stopping) -> None:
+        """The child is gone: by our hand because it had to stop, or it crashed."""
+        if self.stop_by is not None:
+            self._stopped(stopping)
+            return
+        reason = self.killed_for or self.raised or _exit_reason(code)
+        logger.warning("slot %d: the training child crashed: %s", self.lease.slot, reason)
+        self._finish("crashed", reason=reason, tail=self.child.tail.text(), seconds=time.monotonic() - self.began)
+
+    def closed(self, reply: str) -> None:
+        """The service has answered how the attempt ended; a slot that has its outcome needs no checkpoint."""
+        end, lease = self.end, self.lease
+        how = end.outcome if isinstance(end, Result) else "released"
+        logger.info("slot %d (%s, trial %d): %s, %s", lease.slot, lease.study, lease.number, how, reply)
+        settled = reply == "cancelled" or (reply == "accepted" and how in ("done", "diverged", "failed"))
+        if settled and (self.saved or lease.resume is not None):
+            self.child.ask(messages.Discard(folder=f"slot-{lease.slot}"))
+
+    def _stopped(self, stopping: Stopping) -> None:
+        if self.taken:
+            self.over = True
+            self.closed(self.taken)
+        elif stopping:
+            self.end = GiveBack(self._holding, reason=f"the worker stops: {stopping}")
+        else:
+            self._finish("crashed", reason="it stopped without being asked")
+
+    def _ended(self, message: messages.Finished | messages.Diverged | messages.Described | messages.Failed) -> None:
+        seconds, provenance, at = message.seconds, message.provenance, message.iteration
+        match message:
+            case messages.Finished(value=value, test=test):
+                self._finish("done", iteration=at, value=value, test=test, seconds=seconds, provenance=provenance)
+            case messages.Described(facts=facts):
+                self._finish("done", facts=facts, seconds=seconds, provenance=provenance)
+            case messages.Diverged(reason=reason):
+                self._finish("diverged", iteration=at, reason=reason, seconds=seconds, provenance=provenance)
+            case messages.Failed(reason=reason):
+                self._finish("failed", reason=reason, tail=self.child.tail.text(), seconds=seconds)
+
+    def _finish(self, outcome: Literal["done", "diverged", "failed", "crashed"], **known: object) -> None:
+        known.setdefault("iteration", self.iteration)
+        holding = self._holding
+        self.end = Result(slot=holding.slot, fence=holding.fence, outcome=outcome, **known)
+
+    @property
+    def _holding(self) -> Holding:
+        return Holding(slot=self.lease.slot, fence=self.lease.fence)
+
+
+def _exit_reason(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    name = signal.Signals(-code).name
+    hint = " (not by its supervisor; often the host was out of memory)" if -code == signal.SIGKILL else ""
+    return f"killed by {name}{hint}"
