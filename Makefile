@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STATE := .state
-T ?= tests
+T ?= tests clr
 SPLIT ?= auto
 
 .DEFAULT_GOAL := help

@@ -1,0 +1,59 @@
+"""Test accuracy of caffe-cifar10-full after 4,000 iterations of batch 100: fixed 0.001 against triangular 0.001-0.006.
+
+Usage: python benchmarks/cifar10_triangular.py FOLDER [--iterations 4000] [--seeds 1]
+
+FOLDER holds CIFAR-10 as {train,test}/<class>/*. Both schedules train the same initial weights on the same batches. The
+numbers are single runs unless --seeds says otherwise: they show that the model learns, not which schedule is better.
+"""
+
+import argparse
+import time
+
+import torch
+
+from clr import schedules
+from clr.protocol import TrialConfig
+from clr.results import Diverged, Evaluated, Finished
+from clr.tasks import registry
+from clr.training.loop import train
+
+ARMS = {
+    "fixed 0.001": schedules.make("fixed", lr=0.001),
+    "triangular 0.001-0.006": schedules.make("triangular", base_lr=0.001, max_lr=0.006, step_size=2000),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--iterations", type=int, default=4000)
+    parser.add_argument("--seeds", type=int, default=1)
+    asked = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    options = {"path": asked.folder}
+    task = registry.make("image-folder", options)
+    parameters = sum(p.numel() for p in task.model("caffe-cifar10-full", {}, seed=0).parameters())
+    print(f"caffe-cifar10-full: {parameters:,} parameters; torch {torch.__version__} on {device}, {torch.get_num_threads()} threads")
+    for seed in range(asked.seeds):
+        for name, schedule in ARMS.items():
+            config = TrialConfig(
+                phase="confirm", task="image-folder", task_options=options, model="caffe-cifar10-full", optimizer="sgd",
+                optimizer_options={"momentum": 0.9, "weight_decay": 0.004}, batch_size=100, iterations=asked.iterations,
+                evaluate_every=max(1, asked.iterations // 4), schedule=schedule.to_dict(), seed=seed, split_seed=0, test=True,
+            )  # fmt: skip
+            run(name, config, task, device)
+
+
+def run(name: str, config: TrialConfig, task: object, device: str) -> None:
+    start = time.perf_counter()
+    for event in train(config, task=task, device=device):
+        if isinstance(event, Evaluated):
+            print(f"  {name}: {event.evaluation.iteration:>6} iterations, validation accuracy {event.evaluation.metrics['accuracy']:.4f}", flush=True)
+        elif isinstance(event, Finished):
+            print(f"{name}: seed {config.seed}, {event.iteration:,} iterations, test accuracy {event.test['accuracy']:.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+        elif isinstance(event, Diverged):
+            print(f"{name}: diverged at iteration {event.iteration}: {event.reason}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
