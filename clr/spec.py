@@ -212,7 +212,12 @@ def parse(document: object) -> StudySpec:
 def field_errors(error: ValidationError) -> list[FieldError]:
     """Pydantic's errors as JSON pointers and sentences; what a union tried in vain is said once per field."""
     found: dict[str, str] = {}
-    for item in error.errors(include_url=False, include_context=False):
+    items = error.errors(include_url=False, include_context=False)
+    for item in items:
+        if item["type"] == "too_short" and any(
+            other["loc"][: len(item["loc"])] == item["loc"] != other["loc"] for other in items
+        ):
+            continue  # pydantic counts the valid items of a list only
         location = [str(part) for part in item["loc"] if part not in ("float", "int", "bool", "str")]
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)
         detail = item["msg"].removeprefix("Value error, ")

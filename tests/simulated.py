@@ -30,7 +30,9 @@ FACTS = TaskFacts(
 
 
 def a_plan(**changes: object) -> Plan:
-    spec = parse({"task": "digits", "arms": ["fixed", "cosine", "triangular2"], "trials": 6, "confirm_seeds": 3, **changes})
+    spec = parse(
+        {"task": "digits", "arms": ["fixed", "cosine", "triangular2"], "trials": 6, "confirm_seeds": 3, **changes}
+    )
     assert plans.check(spec, FACTS, ["digits"]) == ()
     return plans.make(spec, FACTS)
 
@@ -50,7 +52,8 @@ def ended(slot: PlannedSlot, edge: float = 1.0) -> Trial:
     if slot.phase == "range-test":
         at = range(config.evaluate_every, config.iterations + 1, config.evaluate_every)
         curve = tuple(
-            Evaluation(i, {"accuracy": accuracy(rate(i - 1), edge) + noise.uniform(-0.01, 0.01), "loss": 1.0}) for i in at
+            Evaluation(i, {"accuracy": accuracy(rate(i - 1), edge) + noise.uniform(-0.01, 0.01), "loss": 1.0})
+            for i in at
         )
     mean_rate = float(rate.rates(config.iterations).mean())
     value = None if slot.phase == "range-test" else accuracy(mean_rate, edge) + jitter
@@ -87,7 +90,9 @@ def opened(slot: PlannedSlot) -> Trial:
     )
 
 
-def run(plan: Plan, end: Callable[[PlannedSlot], Trial] = ended, pick: Callable[[list[PlannedSlot]], int] = lambda _: 0) -> list[Trial]:
+def run(
+    plan: Plan, end: Callable[[PlannedSlot], Trial] = ended, pick: Callable[[list[PlannedSlot]], int] = lambda _: 0
+) -> list[Trial]:
     """The whole study, one trial at a time; `pick` chooses which open slot ends next. Returns the trials by number."""
     done: list[Trial] = []
     waiting: list[PlannedSlot] = []

@@ -6,7 +6,19 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "optuna", "scipy", "matplotlib", "sqlalchemy", "fastapi", "httpx", "pydantic", "sklearn", "pandas")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "optuna",
+    "scipy",
+    "matplotlib",
+    "sqlalchemy",
+    "fastapi",
+    "httpx",
+    "pydantic",
+    "sklearn",
+    "pandas",
+)
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -15,7 +27,9 @@ def loaded_by(statement: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(output.splitlines()[-1])}
 
 
-@pytest.mark.parametrize("statement", ["import clr", "import clr.errors", "import clr.schedules, clr.results", "from clr import schedules"])
+@pytest.mark.parametrize(
+    "statement", ["import clr", "import clr.errors", "import clr.schedules, clr.results", "from clr import schedules"]
+)
 def test_schedules_load_numpy_at_most(statement: str) -> None:
     assert not loaded_by(statement) & set(HEAVY)
 
@@ -39,7 +53,12 @@ def test_torch_never_loads_in_the_service() -> None:
 
 
 def test_the_workers_supervisor_loads_no_torch() -> None:
-    assert not loaded_by("import worker.commands, worker.run, worker.supervisor") & {"torch", "torchvision", "optuna", "sqlalchemy"}
+    assert not loaded_by("import worker.commands, worker.run, worker.supervisor") & {
+        "torch",
+        "torchvision",
+        "optuna",
+        "sqlalchemy",
+    }
 
 
 def test_listing_tasks_loads_no_torch() -> None:
