@@ -67,7 +67,7 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         known = sources()
-        self.commands = dict.fromkeys(known)  # type: ignore[arg-type]  # names for "Did you mean"
+        self.commands = {name: self.get_command(ctx, name) for name in known}  # for "Did you mean"
         name, found, rest = super().resolve_command(ctx, args)
         return name, load(name, known[name]) if found and name else found, rest
 
