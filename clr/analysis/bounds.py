@@ -10,8 +10,8 @@ Source: the test is Smith 2017 (arXiv 1506.01186), section 3.3; the reading is t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -138,6 +138,17 @@ class Reading:
         """Stored values and derived ones, ready for JSON."""
         derived = ("rise", "edge", "max_lr", "base_lr", "verdict", "rise_verdict", "edge_verdict", "interval")
         return {name: getattr(self, name) for name in derived} | asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Reading:
+        """Inverse of `to_dict`; derived values in the document are ignored and derived again."""
+        stored = {field.name: document[field.name] for field in fields(cls)}
+        stored["smoothed"], stored["fitted"] = Bounds(**stored["smoothed"]), Bounds(**stored["fitted"])
+        stored["per_seed"] = tuple(
+            SeedReading(seed["rise"], seed["edge"], RiseFall(**seed["curve"])) for seed in stored["per_seed"]
+        )
+        stored["reasons"] = tuple(Reason(**reason) for reason in stored["reasons"])
+        return cls(**stored)
 
 
 def read(rates: Floats, accuracies: Floats, *, ramp: Ramp = "exponential", iterations: int) -> Reading:

@@ -131,6 +131,12 @@ def test_a_reading_becomes_json_with_stored_and_derived_values():
     assert document["iterations"] == 1000
 
 
+def test_a_reading_survives_json():
+    reading = read(three_seeds()[:2])
+
+    assert bounds.Reading.from_dict(json.loads(json.dumps(reading.to_dict()))) == reading
+
+
 @pytest.mark.parametrize(
     ("rates", "accuracies", "name"),
     [
