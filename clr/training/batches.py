@@ -43,13 +43,13 @@ class Batches:
         self._per_epoch = epoch_iterations(size, batch_size)
         self._size, self._batch_size, self._seed, self._device = size, batch_size, seed, device
         self._epoch = -1
-        self._batches: list[Tensor] = []
+        self._batches: tuple[Tensor, ...] = ()
 
     def __call__(self, iteration: int) -> Tensor:
         """The examples of one update [batch_size] int64."""
         epoch, position = divmod(iteration, self._per_epoch)
         if epoch != self._epoch:
             order = torch.from_numpy(permutation(self._size, self._seed, epoch)).to(self._device)
-            starts = range(0, self._per_epoch * self._batch_size, self._batch_size)
-            self._batches, self._epoch = [order[start : start + self._batch_size] for start in starts], epoch
+            whole = order[: self._per_epoch * self._batch_size].view(self._per_epoch, self._batch_size)
+            self._batches, self._epoch = whole.unbind(), epoch
         return self._batches[position]

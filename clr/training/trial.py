@@ -70,7 +70,7 @@ class LiveTrial:
                 group["lr"] = rate * multiplier
             batch = batches(iteration)
             optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(model(inputs[batch]), targets[batch])
+            loss = loss_of(model(inputs.index_select(0, batch)), targets.index_select(0, batch))
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             return loss.detach()
