@@ -1,22 +1,21 @@
 """What a study says: arms ranked by confirmed test metric, with evidence. From plan and trials alone.
 
-Bounds and parameters were chosen on validation data; what is reported here was measured once on test data, on seeds that
-the search never saw, the same for every arm. A result that favours the baseline is reported the same way.
+Bounds and parameters were chosen on validation data; what is reported here was measured once on test data, on seeds
+that the search never saw, the same for every arm. A result that favours the baseline is reported the same way.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
-
-import numpy as np
 
 from clr import schedules, search_space
 from clr.analysis import intervals, peak_interval, selection, snippet, target, verdict
 from clr.plan import ArmPlan, Plan
 from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, ToTarget
 from clr.results import Trial
+
 
 def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     """The answer so far.
@@ -55,21 +54,28 @@ def _confirmed(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -
     return bool(runs) and all(trial.ended for trial in runs) and any(arm.status == "confirmed" for arm in arms)
 
 
-def _order(plan: Plan, confirmed: bool):  # type: ignore[no-untyped-def]
-    """Sort key: confirmed and stable, confirmed with a diverged run, not confirmed, failed; best value first; then name.
+def _order(plan: Plan, confirmed: bool) -> Callable[[ArmAnswer], tuple[int, float, str]]:
+    """Sort key: confirmed and stable, confirmed with a diverged run, not confirmed, failed; best value first; name.
 
-    The mean of the runs that survived flatters an arm whose others diverged, so such an arm ranks below the stable ones.
+    The mean of the runs that survived flatters an arm whose others diverged: such an arm ranks below the stable ones.
     """
     sign = -1.0 if plan.facts.direction == "maximize" else 1.0
-    groups = {"confirmed": 0, "not confirmed": 2, "failed": 3}
 
     def key(arm: ArmAnswer) -> tuple[int, float, str]:
-        value = arm.mean if confirmed and arm.mean is not None else arm.search_value
-        unstable = confirmed and arm.status == "confirmed" and arm.confirm_diverged > 0
-        group = groups[arm.status] if confirmed else (3 if arm.status == "failed" else 0)
-        return group + unstable, math.inf if value is None else sign * value, arm.arm
+        value = arm.mean if confirmed else arm.search_value
+        return _group(arm, confirmed), math.inf if value is None else sign * value, arm.arm
 
     return key
+
+
+def _group(arm: ArmAnswer, confirmed: bool) -> int:
+    if arm.status == "failed":
+        return 3
+    if not confirmed:
+        return 0
+    if arm.status == "not confirmed":
+        return 2
+    return 1 if arm.confirm_diverged else 0
 
 
 def _of(trials: Sequence[Trial], phase: str, arm: ArmPlan) -> list[Trial]:
@@ -84,7 +90,7 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
     search, confirm = _of(trials, "search", arm), _of(trials, "confirm", arm)
     finalist = selection.finalist(search, plan.facts.direction)
     values = {str(t.seed): t.value for t in confirm if t.outcome == "done" and t.value is not None}
-    summary = intervals.mean(list(values.values())) if values else None
+    summary = intervals.mean(list(values.values()), resolution=_resolution(plan)) if values else None
     schedule = None
     if finalist is not None:
         schedule = search_space.schedule(arm.family, arm.constants, arm.parameters, finalist.params, plan.iterations)
@@ -135,25 +141,27 @@ def _with_differences(plan: Plan, arms: Sequence[ArmAnswer]) -> list[ArmAnswer]:
         return list(arms)
     seeds = [seed for seed in baseline.values if all(seed in arm.values for arm in confirmed)]
     others = [arm for arm in confirmed if arm is not baseline]
-    found = _differences(baseline, others, seeds)
+    found = _differences(plan, baseline, others, seeds)
     return [arm.model_copy(update={"difference": found.get(arm.arm)}) for arm in arms]
 
 
-def _differences(baseline: ArmAnswer, others: Sequence[ArmAnswer], seeds: Sequence[str]) -> dict[str, Difference]:
-    if len(seeds) < 2:
-        note = f"{len(seeds)} seeds are in every arm: too few for an interval"
-        means = [float(np.mean([arm.values[s] - baseline.values[s] for s in seeds])) if seeds else None for arm in others]
-        return {
-            arm.arm: Difference(mean=mean, interval=None, pairs=len(seeds), note=note)
-            for arm, mean in zip(others, means, strict=True)
-            if mean is not None
-        }
-    table = np.array([[arm.values[seed] for seed in seeds] for arm in [baseline, *others]])
-    simultaneous = intervals.dunnett(table, baseline=0)
+def _differences(
+    plan: Plan, baseline: ArmAnswer, others: Sequence[ArmAnswer], seeds: Sequence[str]
+) -> dict[str, Difference]:
+    if not seeds:
+        return {}
+    table = [[arm.values[seed] for seed in seeds] for arm in [baseline, *others]]
+    found = intervals.dunnett(table, baseline=0, resolution=_resolution(plan))
     return {
-        arm.arm: Difference(mean=d.mean, interval=_bounds(d.interval), pairs=len(seeds), note=d.note)
-        for arm, d in zip(others, simultaneous, strict=True)
+        arm.arm: Difference(mean=d.mean, interval=_bounds(d.interval), pairs=d.pairs, note=d.note)
+        for arm, d in zip(others, found, strict=True)
     }
+
+
+def _resolution(plan: Plan) -> float | None:
+    """The least step of an accuracy: one test image. It stands for the spread where runs show none."""
+    size = plan.facts.test_size
+    return 1 / size if size and plan.facts.metric == "accuracy" else None
 
 
 def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:

@@ -1,7 +1,7 @@
 """The sentence an answer begins with: its claim, scope, number of seeds, interval and what to do.
 
-A sentence never says "best" of search trials, never "no difference" of a wide interval, and never prefers the fixed rate
-for lack of data.
+A sentence never says "best" of search trials, never "no difference" of a wide interval, and never prefers the fixed
+rate for lack of data.
 """
 
 from __future__ import annotations
@@ -27,24 +27,31 @@ def sentence(plan: Plan, ranked: Sequence[ArmAnswer], status: Literal["provision
 
 
 def _claim(plan: Plan, first: ArmAnswer, ranked: Sequence[ArmAnswer]) -> str:
-    mean = f"{first.arm} has the best mean test {plan.facts.metric}, {figure(plan, first.mean)}"
+    mean = f"the best mean test {plan.facts.metric}, {figure(plan, first.mean)}"
     if first.arm == plan.baseline:
-        return f"Keep your baseline: {mean}. {_against_baseline(plan, ranked)}"
+        return _baseline_first(plan, f"{first.arm} has {mean}", ranked)
     difference = first.difference
     if difference is None or difference.interval is None:
-        return f"No verdict: {mean}, but there is no interval for its difference to {plan.baseline}."
-    gap = f"{points(plan, difference.mean)} against {plan.baseline} (simultaneous 95 % interval {span(plan, difference.interval)})"
+        return f"No verdict: {first.arm} has {mean}, but there is no interval for its difference to {plan.baseline}."
+    gap = (
+        f"{points(plan, difference.mean)} against {plan.baseline} "
+        f"(simultaneous {difference.interval.level:.0%} interval {span(plan, difference.interval)})"
+    )
     if _better(plan, difference.interval):
-        return f"Use {first.arm}: {mean}: {gap}."
-    return f"No difference shown: {mean}: {gap}. Take {first.arm}, or run more seeds."
+        return f"Use {first.arm}: it has {mean}: {gap}."
+    return f"No difference shown: {first.arm} has {mean}: {gap}. Take {first.arm}, or run more seeds."
 
 
-def _against_baseline(plan: Plan, ranked: Sequence[ArmAnswer]) -> str:
-    worse = [arm.arm for arm in ranked if arm.difference and arm.difference.interval and _worse(plan, arm.difference.interval)]
-    rest = len([arm for arm in ranked if arm.difference is not None]) - len(worse)
+def _baseline_first(plan: Plan, claim: str, ranked: Sequence[ArmAnswer]) -> str:
+    """The baseline is kept because others are shown to be worse, never for lack of data."""
+    intervals = {arm.arm: arm.difference.interval for arm in ranked if arm.difference and arm.difference.interval}
+    if not intervals:
+        return f"No verdict: {claim}, but there is no interval for any other arm's difference to it."
+    worse = [name for name, interval in intervals.items() if _worse(plan, interval)]
     if not worse:
-        return f"For none of the other {rest} arms a difference is shown."
-    return f"Shown to be worse: {', '.join(worse)}; no difference shown for the other {rest}."
+        return f"No difference shown: {claim}, but none of the other arms is shown to be worse. Run more seeds to tell."
+    rest = len(intervals) - len(worse)
+    return f"Keep your baseline: {claim}. Shown to be worse: {', '.join(worse)}; no difference shown: {rest} arms."
 
 
 def _scope(plan: Plan, first: ArmAnswer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def study(answer: Answer, range_test: RangeTestResource, confirmed: Sequence[Tri
     return figure
 
 
-def _look(answer: Answer) -> Mapping[str, dict[str, str]]:
+def _look(answer: Answer) -> Mapping[str, dict[str, Any]]:
     """Colour and dash of each arm, the same in every panel; by name, so that a rank changes no colour."""
     names = sorted(arm.arm for arm in answer.arms)
     return {
@@ -115,6 +116,6 @@ def _confirmed(ax: Axes, answer: Answer) -> None:
 
 def _confirmed_arm(ax: Axes, row: int, arm: ArmAnswer, colour: str) -> None:
     ax.scatter(list(arm.values.values()), [row] * len(arm.values), s=14, color=colour, alpha=0.5)
-    ax.scatter([arm.mean], [row], marker="D", s=36, color=colour)
+    ax.scatter([arm.mean or 0.0], [row], marker="D", s=36, color=colour)
     if arm.interval:
         ax.plot([arm.interval.low, arm.interval.high], [row, row], color=colour, lw=2)
