@@ -67,10 +67,9 @@ def test_the_newest_two_of_a_slot_are_kept(store: CheckpointStore, tmp_path: Pat
 def test_a_holder_that_lost_its_lease_removes_nothing_of_the_next_ones(store: CheckpointStore) -> None:
     later = [store.save("slot-1/f000002", iteration, TENSORS, {"i": iteration}) for iteration in (10, 20)]
 
-    for iteration in (30, 40, 50):
-        store.save("slot-1/f000001", iteration, TENSORS, {})
+    late = [store.save("slot-1/f000001", iteration, TENSORS, {"i": iteration}) for iteration in (30, 40, 50)]
 
-    assert [store.load(checkpoint).values["i"] for checkpoint in later] == [10, 20]
+    assert [store.load(checkpoint).values["i"] for checkpoint in [*later, late[-1]]] == [10, 20, 50]
 
 
 def test_saving_leaves_no_temporary_file(store: CheckpointStore, tmp_path: Path) -> None:
