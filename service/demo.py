@@ -70,6 +70,6 @@ def _why_equal(found: Answer) -> str:
              arm.difference.interval.low <= 0 <= arm.difference.interval.high]  # fmt: skip
     return (
         f"{len(equal)} of {len(compared)} arms can't be told from {found.baseline} on these seeds. That is an answer "
-        "too: on a task this easy, with every arm tuned alike, the schedule matters less than the seed: take the simplest "
+        "too: on a task this easy, every arm tuned alike, the schedule matters less than the seed. Take the simplest "
         "of them and spend the effort elsewhere."
     )

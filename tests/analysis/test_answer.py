@@ -28,10 +28,10 @@ def with_values(plan: Plan, trials: list[Trial], **shift: float) -> list[Trial]:
     effects = dict(zip(plan.confirm_seeds, (0.004, -0.003, 0.001, -0.002, 0.0), strict=True))
     wobble = {name: k * 0.0003 for k, name in enumerate(ARMS)}
 
-    def value(t: Trial, k: int) -> float:
-        return 0.9 + effects[t.seed] + shift.get(t.arm, 0.0) + wobble[t.arm] * (-1) ** k
+    def value(t: Trial) -> float:
+        return 0.9 + effects[t.seed] + shift.get(t.arm, 0.0) + wobble[t.arm] * (-1) ** plan.confirm_seeds.index(t.seed)
 
-    return [replace(t, value=value(t, k)) if t.phase == "confirm" else t for k, t in enumerate(trials)]
+    return [replace(t, value=value(t)) if t.phase == "confirm" else t for t in trials]
 
 
 def test_arms_are_ranked_by_confirmed_test_metric(plan: Plan, trials: list[Trial]) -> None:
