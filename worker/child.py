@@ -98,6 +98,13 @@ class Trainer:
             ended = messages.Raised(reason=_reason(error))
         return ended.model_copy(update={"seconds": time.monotonic() - began})
 
+    def warm_up(self) -> None:
+        """Imports what the first trial needs, in the time until it comes."""
+        import torch
+
+        importlib.import_module("clr.training.loop")
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.0)  # the first optimizer imports for two seconds
+
     def discard(self, folder: str) -> None:
         """Removes a slot's checkpoints; what can't be removed stays, and is only untidy."""
         try:
@@ -182,6 +189,7 @@ def serve(connection: Connection, trainer: Trainer) -> None:
     """Trains what is asked, until the supervisor closes the connection or a trial raises."""
     asked: Requests = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, asked, trainer.interrupt), daemon=True).start()
+    trainer.warm_up()
     while True:
         message = asked.get()
         if isinstance(message, messages.Discard):

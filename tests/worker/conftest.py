@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import Desk
+from processes import Running
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Running]]:
+    """Starts a program of ours; what still runs at the end of the test is killed."""
+    running: list[Running] = []
+
+    def start(*arguments: str, **environment: str) -> Running:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("CLR_")}
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stderr=subprocess.PIPE, text=True, env={**clean, **environment}
+        )
+        running.append(Running(process))
+        return running[-1]
+
+    yield start
+    for one in running:
+        with suppress(ProcessLookupError):
+            one.process.kill()
+        one.process.wait()
+
+
+@pytest.fixture
+def start_worker(start, tmp_path: Path) -> Callable[..., Running]:
+    """Starts `python -m worker` with the misbehaving tasks."""
+
+    def start_worker(url: str, *arguments: str, **environment: str) -> Running:
+        folder = ("--checkpoints", str(tmp_path / "checkpoints"), "--tasks", str(HERE / "trouble.py"))
+        return start("-m", "worker", "--service", url, *folder, *arguments, **environment)
+
+    return start_worker
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    found = Desk()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = found.refuse.get(self.path, 200)
+            if status == 200:
+                found.heard.append((self.path, body))
+            answer = found.answer(self.path, body) if status == 200 else {"title": "refused", "detail": "as asked"}
+            content = json.dumps(answer).encode()
+            with suppress(BrokenPipeError, ConnectionResetError):  # a worker that was killed
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()
