@@ -96,7 +96,7 @@ def mean(values: ArrayLike, level: float = LEVEL, resolution: float | None = Non
     n, centre = len(row), float(row.mean())
     if n == 1:
         return Mean(centre, 1, None, None, None, "one run: its spread is unknown")
-    sd, note = _spread(float(row.std(ddof=1)), row, resolution)
+    sd, note = spread(float(row.std(ddof=1)), row, resolution)
     t = _t(n - 1, level)
     return Mean(
         centre, n, sd, _around(centre, t, sd, 1 / n, level), _around(centre, t, sd, 1 + 1 / n, level), note
@@ -133,7 +133,7 @@ def paired(arm: ArrayLike, baseline: ArrayLike, level: float = LEVEL, resolution
     identical = not row.any()
     if len(row) == 1:
         return Difference(float(row[0]), 1, None, None, identical, "one pair: its spread is unknown")
-    sd, note = _spread(float(row.std(ddof=1)), table, resolution)
+    sd, note = spread(float(row.std(ddof=1)), table, resolution)
     interval = _around(float(row.mean()), _t(len(row) - 1, level), sd, 1 / len(row), level)
     return Difference(float(row.mean()), len(row), sd, interval, identical, _identical_note(identical) or note)
 
@@ -159,7 +159,7 @@ def dunnett(
     Raises:
         InvalidNumbers: fewer than two arms, a baseline that is no row, no seeds, or a value that is not finite.
     """
-    values = _arms("table", table, baseline)
+    values = checked_arms("table", table, baseline)
     arms, seeds = values.shape
     others = [k for k in range(arms) if k != baseline]
     gaps = values[others] - values[baseline]
@@ -167,7 +167,7 @@ def dunnett(
     if seeds == 1:
         note = "one seed: the spread is unknown"
         return tuple(Difference(float(g[0]), 1, None, None, s, note) for g, s in zip(gaps, same, strict=True))
-    s, note = _spread(residual_sd(values), values, resolution)
+    s, note = spread(residual_sd(values), values, resolution)
     sd = None if s is None else math.sqrt(2) * s
     c = max_t.critical_value(arms, (arms - 1) * (seeds - 1), level)
     return tuple(
@@ -247,7 +247,7 @@ def _around(centre: float, factor: float, sd: float | None, variance: float, lev
     return Interval(centre - reach, centre + reach, level)
 
 
-def _spread(sd: float, values: Floats, resolution: float | None) -> tuple[float | None, str]:
+def spread(sd: float, values: Floats, resolution: float | None) -> tuple[float | None, str]:
     """The spread to use, and what to say of it: a spread of zero becomes the metric's resolution, or unknown."""
     if sd > ROUNDING * float(np.abs(values).max()):
         return sd, ""
@@ -275,7 +275,8 @@ def _table(rows: Sequence[Floats]) -> Floats:
     return np.stack(rows)
 
 
-def _arms(name: str, table: ArrayLike, baseline: int = 0) -> Floats:
+def checked_arms(name: str, table: ArrayLike, baseline: int = 0) -> Floats:
+    """The table [arms, seeds] as floats: two arms or more, every value finite, the baseline one of its rows."""
     values = _finite(name, table, dimensions=2)
     if len(values) < 2:
         raise InvalidNumbers(name, "must hold at least two arms", values.shape)
