@@ -4,7 +4,7 @@ Two landmarks are read. The edge, where accuracy falls, belongs to the task; the
 mostly to the ramp, so print the ramp's length beside it. Each is read twice, on the smoothed mean of the seeds and on a
 rise x fall curve fitted to each seed, and combined by geometric mean. `verdict` says whether the two may be trusted.
 
-Source: the test is Smith 2017 (arXiv 1506.01186), section 3.3; the reading is this project's own (docs/range-test.md).
+Source: the test is Smith 2017 (arXiv 1506.01186), section 3.3; this reading of it is the project's own.
 """
 
 from __future__ import annotations

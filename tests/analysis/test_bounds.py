@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from analysis import curves
 
 from clr.analysis import bounds
 from clr.analysis.rise_fall import RiseFall
@@ -171,7 +172,7 @@ def test_a_clear_ramp_is_not_run_again():
     assert bounds.next_ramp(read(three_seeds()), 1e-5, 10.0) is None
 
 
-def readings(curves, kinds, make, count, seed, **options):
+def readings(kinds, make, count, seed, **options):
     """(test, reading) of `count` synthetic tests, the kinds in turn."""
     rng = np.random.default_rng(seed)
     tests = [make(rng, kinds[k % len(kinds)], **options) for k in range(count)]
@@ -183,8 +184,8 @@ def both_right(test, reading):
 
 
 @pytest.fixture(scope="module")
-def readable(curves):
-    return readings(curves, curves.READABLE, curves.readable, 500, seed=20261124)
+def readable():
+    return readings(curves.READABLE, curves.readable, 500, seed=20261124)
 
 
 def test_both_bounds_are_right_in_95_and_the_edge_in_98_of_100_readable_tests(readable):
@@ -192,7 +193,7 @@ def test_both_bounds_are_right_in_95_and_the_edge_in_98_of_100_readable_tests(re
     assert np.mean([right(reading.edge, test.edge) for test, reading in readable]) >= 0.98
 
 
-def test_what_is_called_clear_is_right_in_96_of_100_and_in_90_of_each_family(readable, curves):
+def test_what_is_called_clear_is_right_in_96_of_100_and_in_90_of_each_family(readable):
     clear = [(test.family, both_right(test, reading)) for test, reading in readable if reading.verdict == "clear"]
 
     assert np.mean([hit for _, hit in clear]) >= 0.96
@@ -200,22 +201,22 @@ def test_what_is_called_clear_is_right_in_96_of_100_and_in_90_of_each_family(rea
         assert np.mean([hit for name, hit in clear if name == family]) >= 0.90, family
 
 
-def test_90_of_100_exponential_and_45_of_100_linear_tests_are_called_clear(readable, curves):
+def test_90_of_100_exponential_and_45_of_100_linear_tests_are_called_clear(readable):
     for families, required in ((curves.EXPONENTIAL, 0.90), (curves.LINEAR, 0.45)):
         clear = [reading.verdict == "clear" for test, reading in readable if test.family in families]
         assert np.mean(clear) >= required
 
 
-def test_pure_noise_and_unreadable_curves_are_unclear_in_98_of_100_tests(curves):
-    noise = readings(curves, curves.NOISE, curves.pure_noise, 200, seed=1)
-    lacking = readings(curves, curves.UNREADABLE, curves.unreadable, 200, seed=2)
+def test_pure_noise_and_unreadable_curves_are_unclear_in_98_of_100_tests():
+    noise = readings(curves.NOISE, curves.pure_noise, 200, seed=1)
+    lacking = readings(curves.UNREADABLE, curves.unreadable, 200, seed=2)
 
     assert np.mean([reading.verdict == "unclear" for _, reading in noise]) >= 0.98
     assert np.mean([reading.verdict == "unclear" for _, reading in lacking]) >= 0.98
 
 
-def test_at_three_times_the_noise_what_is_called_clear_is_right_in_93_of_100(curves):
-    pairs = readings(curves, curves.READABLE, curves.readable, 300, seed=3, noise=3.0)
+def test_at_three_times_the_noise_what_is_called_clear_is_right_in_93_of_100():
+    pairs = readings(curves.READABLE, curves.readable, 300, seed=3, noise=3.0)
     clear = [both_right(*pair) for pair in pairs if pair[1].verdict == "clear"]
 
     assert np.mean(clear) >= 0.93
