@@ -110,7 +110,7 @@ class ImageFolder(ClassificationTask):
     @functools.cached_property
     def _data(self) -> tuple[tuple[Bytes, Labels], tuple[Bytes, Labels], tuple[str, ...]]:
         """(images [N, H, W, 3], labels [N]) outside the test split and in it, and the classes' names."""
-        listing = list_images(Path(self.path).expanduser(), self.max_images)
+        listing = list_images(Path(self.path).expanduser().resolve(), self.max_images)
         images = decoded((*listing.rest, *listing.test), self._size())
         labels = np.array(
             [listing.classes.index(file.parent.name) for file in (*listing.rest, *listing.test)], np.int64
@@ -214,7 +214,7 @@ def _key(files: Sequence[Path], size: Size) -> str:
     digest = hashlib.sha256(repr(size).encode())
     for file in files:
         stat = file.stat()
-        digest.update(f"{file.resolve()}\0{stat.st_mtime_ns}\0{stat.st_size}\n".encode())
+        digest.update(f"{file}\0{stat.st_mtime_ns}\0{stat.st_size}\n".encode())
     return digest.hexdigest()[:32]
 
 

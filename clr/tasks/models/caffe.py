@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from clr.errors import TaskError
@@ -72,7 +73,10 @@ class CaffeCifar10Full(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes] of images [N, 3, 32, 32]."""
-        features = self.norm(self.max_pool(self.conv1(images * self.input_scale)).relu())
+        images = images * self.input_scale
+        if images.device.type == "cpu":  # 46 ms against 78 ms an update of 100 images on one core: pooling is slow else
+            images = images.contiguous(memory_format=torch.channels_last)
+        features = self.norm(self.max_pool(self.conv1(images)).relu())
         features = self.norm(self.mean_pool(self.conv2(features).relu()))
         features = self.mean_pool(self.conv3(features).relu())
         logits: Tensor = self.ip1(features.flatten(1))
