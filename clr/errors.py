@@ -11,6 +11,7 @@ ClrError
  ├── MissingExtra (ImportError)       an optional dependency is not installed; says how
  ├── NotFound                         the service has no such study, trial or worker
  ├── Conflict                         the request contradicts what is stored
+ ├── DatabaseUnusable                 the service's database can't be opened or is not one that this version can use
  ├── UpgradeNeeded                    worker and service speak different protocol versions
  └── ServiceError                     what a client meets
       ├── ServiceUnreachable          nobody answers at that address
@@ -115,6 +116,10 @@ class NotFound(ClrError):
 
 class Conflict(ClrError):
     """The request contradicts what is stored."""
+
+
+class DatabaseUnusable(ClrError):
+    """The service's database can't be opened, is taken, or has a schema that this version does not know."""
 
 
 class UpgradeNeeded(ClrError):
