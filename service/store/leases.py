@@ -1,0 +1,288 @@
+"""Leases: the right of one worker to run one slot for a while, with a fencing token.
+
+Every write of a worker is one guarded statement: it changes the slot only where id, fence and holder match and the slot
+is open. Nothing changed = the lease is lost. Safety hangs on the fence alone, never on clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, exists, insert, select, update
+
+from clr.protocol import Answers, Holding, Lease, LeaseRequest, Release, Renewal, SlotAnswer, SlotReply, TrialConfig
+from clr.results import Checkpoint
+from service.store import events, states, studies, workers
+from service.store.clock import milliseconds_now
+from service.store.database import Database
+from service.store.events import Event
+from service.store.schema import attempts, checkpoints, slots
+from service.store.schema import studies as study_rows
+
+H = TypeVar("H", bound=Holding)
+
+
+def lease(database: Database, request: LeaseRequest, lease_seconds: float) -> tuple[Lease, ...]:
+    """Leases up to `count` slots of one study to a worker: the live one with the highest priority, then the oldest.
+
+    Leases that ran out are counted first, in the same transaction. Right after the service's start they wait.
+
+    Raises:
+        NotFound: the worker has not registered.
+    """
+    expired_too = database.grants_expired(lease_seconds)
+    with database.read() as connection:  # most requests of a worker that waits find nothing: they hold up no writer
+        worker = workers.find(connection, request.worker)
+        at_work = (
+            bool(expired_too and _lapsed(connection)) or _choose(connection, worker.tasks, expired_too) is not None
+        )
+    if not at_work and worker.age < workers.TOUCH_MS:
+        return ()
+    with database.write() as connection:
+        granted = _grant(database, connection, worker, request.count, lease_seconds, expired_too) if at_work else ()
+        workers.touch(connection, request.worker)
+    return granted
+
+
+def _grant(
+    database: Database, connection: Connection, worker: Row[Any], count: int, lease_seconds: float, expired_too: bool
+) -> tuple[Lease, ...]:
+    database.take_turns(connection, "lease")
+    lapsed = _lapsed(connection) if expired_too else []
+    chosen = _choose(connection, worker.tasks, expired_too)
+    studies.lock(connection, [*lapsed, *([chosen] if chosen else [])])
+    _expire(connection, lapsed)
+    if chosen is None:
+        return ()
+    claimed = _claim(connection, chosen, worker.id, count, lease_seconds)
+    _begin_attempts(connection, worker, claimed)
+    events.append(connection, chosen, [Event("leased", row.id, row.fence) for row in claimed])
+    resume = _latest_checkpoints(connection, [row.id for row in claimed])
+    return tuple(
+        Lease(
+            slot=row.id,
+            fence=row.fence,
+            study=row.study,
+            number=row.number,
+            attempt=row.attempt,
+            config=TrialConfig.model_validate(row.config),
+            resume=resume.get(row.id),
+        )
+        for row in claimed
+    )
+
+
+def choice(tasks: Collection[str], *, expired_too: bool) -> Any:
+    """The study that a worker with these tasks is to work for, as a query."""
+    waiting = exists().where(slots.c.study == study_rows.c.id, states.leasable(expired_too=expired_too))
+    return (
+        select(study_rows.c.id)
+        .where(states.live, study_rows.c.task.in_(tasks), waiting)
+        .order_by(study_rows.c.priority.desc(), study_rows.c.id)
+        .limit(1)
+    )
+
+
+def _choose(connection: Connection, tasks: Collection[str], expired_too: bool) -> str | None:
+    chosen: str | None = connection.scalar(choice(tasks, expired_too=expired_too))
+    return chosen
+
+
+def claim(study: str, worker: str, count: int, lease_seconds: float) -> Any:
+    """The claim of a study's first free slots, as a statement; one that a renewal has locked right now is passed by."""
+    waiting = select(slots.c.id).where(slots.c.study == study, states.free).order_by(slots.c.number).limit(count)
+    first = waiting.with_for_update(skip_locked=True).cte("first")
+    return (
+        update(slots)
+        .where(slots.c.id.in_(select(first.c.id)))
+        .values(
+            fence=slots.c.fence + 1,
+            attempt=slots.c.attempt + 1,
+            holder=worker,
+            lease_until=_until(lease_seconds),
+        )
+        .returning(slots.c.id, slots.c.study, slots.c.number, slots.c.fence, slots.c.attempt, slots.c.config)
+    )
+
+
+def _claim(connection: Connection, study: str, worker: str, count: int, lease_seconds: float) -> Sequence[Row[Any]]:
+    rows = connection.execute(claim(study, worker, count, lease_seconds)).all()
+    return sorted(rows, key=lambda row: row.number)
+
+
+def _until(lease_seconds: float) -> ColumnElement[int]:
+    return milliseconds_now + round(1000 * lease_seconds)
+
+
+def _begin_attempts(connection: Connection, worker: Row[Any], claimed: Sequence[Row[Any]]) -> None:
+    if not claimed:
+        return
+    begun = insert(attempts).values(
+        worker=worker.id,
+        host=worker.host,
+        device=worker.device["name"],
+        device_kind=worker.device["kind"],
+        started_at=milliseconds_now,
+        how="running",
+    )
+    connection.execute(begun, [{"slot": row.id, "fence": row.fence} for row in claimed])
+
+
+def _latest_checkpoints(connection: Connection, ids: Sequence[int]) -> dict[int, Checkpoint]:
+    query = select(checkpoints).where(checkpoints.c.slot.in_(ids))
+    rows = connection.execute(query.order_by(checkpoints.c.fence, checkpoints.c.iteration))
+    return {row.slot: Checkpoint(iteration=row.iteration, path=row.path, sha256=row.sha256) for row in rows}
+
+
+def _lapsed(connection: Connection) -> list[str]:
+    """Studies with a lease that ran out."""
+    return list(connection.scalars(select(slots.c.study).where(states.expired).distinct()))
+
+
+def _expire(connection: Connection, ids: Sequence[str]) -> None:
+    """Counts leases that ran out as crashes. The holder stays noted: until the slot is leased again it may renew."""
+    if not ids:
+        return
+    query = select(slots.c.id, slots.c.study, slots.c.fence).where(states.expired, slots.c.study.in_(ids))
+    lapsed = connection.execute(query.order_by(slots.c.id).with_for_update(skip_locked=True)).all()
+    if not lapsed:
+        return
+    counted = count_crash(connection, [row.id for row in lapsed], "the worker went silent")
+    end = update(attempts).where(attempts.c.slot == bindparam("of"), attempts.c.fence == bindparam("under"))
+    ended = end.values(how="expired", ended_at=milliseconds_now)
+    connection.execute(ended, [{"of": row.id, "under": row.fence} for row in lapsed])
+    for study in sorted({row.study for row in lapsed}):
+        events.append(
+            connection,
+            study,
+            [event for row in lapsed if row.study == study for event in _expired(row, counted[row.id])],
+        )
+
+
+def _expired(row: Any, outcome: str | None) -> list[Event]:
+    expired = [Event("expired", row.id, row.fence)]
+    return [*expired, Event("failed", row.id, row.fence)] if outcome else expired
+
+
+def count_crash(connection: Connection, ids: Sequence[int], reason: str) -> dict[int, str | None]:
+    """Counts a crash of each slot and takes its lease; gives those up that crashed too often. Returns the outcomes."""
+    last = slots.c.crashes >= states.CRASHES - 1
+    given_up = f"Given up after {states.CRASHES} crashes; the last: {reason}"
+    counted = (
+        update(slots)
+        .where(slots.c.id.in_(ids), states.is_open)
+        .values(
+            crashes=slots.c.crashes + 1,
+            lease_until=None,
+            outcome=case((last, "failed")),
+            reason=case((last, given_up), else_=""),
+            ended_at=case((last, milliseconds_now)),
+        )
+        .returning(slots.c.id, slots.c.outcome)
+    )
+    return {row.id: row.outcome for row in connection.execute(counted)}
+
+
+def held(worker: str, holding: Holding) -> ColumnElement[bool]:
+    """The guard of every write: the slot is open, and leased last to this worker under this fence."""
+    return and_(slots.c.id == holding.slot, slots.c.fence == holding.fence, slots.c.holder == worker, states.is_open)
+
+
+def prolong(connection: Connection, worker: str, holding: Holding, lease_seconds: float) -> bool:
+    """Renews a lease that was not granted again, even where it ran out; takes the slot's lock.
+
+    An expiry that was counted as a crash meanwhile is taken back.
+    """
+    cancelled = exists().where(study_rows.c.id == slots.c.study, study_rows.c.cancelled_at.is_not(None))
+    ran_out = connection.scalar(
+        select(slots.c.lease_until.is_(None)).where(held(worker, holding), ~cancelled).with_for_update()
+    )
+    if ran_out is None:
+        return False
+    renewed = update(slots).where(held(worker, holding)).values(lease_until=_until(lease_seconds))
+    if ran_out:
+        renewed = renewed.values(crashes=slots.c.crashes - 1)
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.slot == holding.slot, attempts.c.fence == holding.fence)
+            .values(how="running", ended_at=None)
+        )
+    return connection.execute(renewed).rowcount == 1
+
+
+def renew(database: Database, renewal: Renewal, lease_seconds: float) -> Answers:
+    """Renews leases; those that ran out but were not granted again, too."""
+    with database.write() as connection:
+
+        def renewed(holding: Holding) -> SlotReply:
+            kept = prolong(connection, renewal.worker, holding, lease_seconds)
+            return "accepted" if kept else refusal(connection, holding)
+
+        replies = each(renewal.leases, renewed)
+        workers.touch(connection, renewal.worker)
+    return replies
+
+
+def release(database: Database, request: Release) -> Answers:
+    """Gives slots and their attempts back: they can be leased at once, and it counts as no crash."""
+    with database.write() as connection:
+        lock_studies(connection, request.leases)
+        replies = each(request.leases, lambda holding: _release(connection, request.worker, holding, request.reason))
+        workers.touch(connection, request.worker)
+    return replies
+
+
+def _release(connection: Connection, worker: str, holding: Holding, reason: str) -> SlotReply:
+    given_back = (
+        update(slots)
+        .where(held(worker, holding))
+        .values(
+            holder=None,
+            lease_until=None,
+            attempt=slots.c.attempt - 1,
+            # An expiry that was counted is taken back: the worker was there after all.
+            crashes=slots.c.crashes - case((slots.c.lease_until.is_(None), 1), else_=0),
+        )
+        .returning(slots.c.study)
+    )
+    study = connection.scalar(given_back)
+    if study is None:
+        again = attempt_of(connection, worker, holding)
+        same = again is not None and again.how == "released" and again.fence == again.current
+        return "accepted" if same else refusal(connection, holding)
+    end_attempt(connection, holding, how="released", tail=reason)
+    events.append(connection, study, [Event("released", holding.slot, holding.fence)])
+    return "accepted"
+
+
+def end_attempt(connection: Connection, holding: Holding, **facts: Any) -> None:
+    """Notes how an attempt ended."""
+    this = (attempts.c.slot == holding.slot, attempts.c.fence == holding.fence)
+    connection.execute(update(attempts).where(*this).values(ended_at=milliseconds_now, **facts))
+
+
+def attempt_of(connection: Connection, worker: str, holding: Holding) -> Row[Any] | None:
+    """The worker's attempt under this fence, with `current`: the slot's newest fence."""
+    query = select(attempts, slots.c.fence.label("current")).join(slots)
+    mine = query.where(attempts.c.slot == holding.slot, attempts.c.fence == holding.fence, attempts.c.worker == worker)
+    return connection.execute(mine).one_or_none()
+
+
+def refusal(connection: Connection, holding: Holding) -> SlotReply:
+    """Why nothing was changed."""
+    query = select(study_rows.c.cancelled_at).join(slots).where(slots.c.id == holding.slot, states.is_open)
+    return "lease-lost" if connection.scalar(query) is None else "cancelled"
+
+
+def lock_studies(connection: Connection, holdings: Sequence[Holding]) -> None:
+    """Locks the studies of these slots, before any slot is locked."""
+    ids = [holding.slot for holding in holdings]
+    studies.lock(connection, connection.scalars(select(slots.c.study).where(slots.c.id.in_(ids)).distinct()))
+
+
+def each(holdings: Sequence[H], act: Callable[[H], SlotReply]) -> Answers:
+    """Acts on slots in the order in which every transaction locks them; replies in the order asked."""
+    order = sorted(range(len(holdings)), key=lambda k: (holdings[k].slot, holdings[k].fence))
+    replies = {k: act(holdings[k]) for k in order}
+    return Answers(answers=tuple(SlotAnswer(slot=h.slot, reply=replies[k]) for k, h in enumerate(holdings)))

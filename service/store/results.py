@@ -1,0 +1,111 @@
+"""Results: how attempts ended, and with that slots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, select, update
+
+from clr.protocol import Answers, Result, Results, SlotReply
+from service.store import events, leases, reports, workers
+from service.store.clock import milliseconds_now
+from service.store.database import Database
+from service.store.events import Event
+from service.store.schema import slots
+from service.store.schema import studies as study_rows
+
+
+def finish(database: Database, batch: Results) -> tuple[Answers, list[str]]:
+    """Stores how attempts ended; returns the replies and the studies in which a round may have ended.
+
+    A result under a fence that was answered before is answered the same again; another one is a conflict. A crashed
+    attempt frees its slot, and ends it as failed the third time.
+    """
+    ended: set[str] = set()
+    with database.write() as connection:
+        leases.lock_studies(connection, batch.results)
+
+        def finished(result: Result) -> SlotReply:
+            reply, study = _finish(connection, batch.worker, result)
+            ended.update([study] if study else [])
+            return reply
+
+        replies = leases.each(batch.results, finished)
+        workers.touch(connection, batch.worker)
+    return replies, sorted(ended)
+
+
+def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotReply, str | None]:
+    """The reply, and the study where its slot has an outcome now."""
+    slot, attempt = _locked(connection, result), leases.attempt_of(connection, worker, result)
+    if slot is None or attempt is None or attempt.fence != attempt.current or attempt.how == "released":
+        return "lease-lost", None
+    if attempt.how not in ("running", "expired"):
+        same = _same(attempt, slot, result)
+        return ("accepted", slot.study) if same else ("conflict", None)
+    if slot.outcome is not None:  # given up when the third lease ran out
+        return "lease-lost", None
+    if slot.cancelled_at is not None:
+        return "cancelled", None
+    if reports.contradicts(connection, result.slot, result.fence, result.evaluations):
+        return "conflict", None
+    reports.store(connection, result.slot, result.fence, result.evaluations)
+    tail, reason = _clean(result.tail), _clean(result.reason)
+    leases.end_attempt(connection, result, how=result.outcome, seconds=result.seconds, tail=tail)
+    if result.outcome == "crashed":
+        outcome = _crash(connection, worker, result, reason)
+        happened = [Event("crashed", result.slot, result.fence)]
+        happened += [Event("failed", result.slot, result.fence)] if outcome else []
+    else:
+        outcome = _end(connection, worker, result, reason)
+        happened = [Event(result.outcome, result.slot, result.fence)]
+    events.append(connection, slot.study, happened)
+    return "accepted", slot.study if outcome else None
+
+
+def _locked(connection: Connection, result: Result) -> Row[Any] | None:
+    query = (
+        select(slots, study_rows.c.cancelled_at)
+        .join(study_rows)
+        .where(slots.c.id == result.slot)
+        .with_for_update(of=slots)
+    )
+    return connection.execute(query).one_or_none()
+
+
+def _same(attempt: Row[Any], slot: Row[Any], result: Result) -> bool:
+    if attempt.how != result.outcome:
+        return False
+    return result.outcome != "done" or (slot.value == result.value and (slot.test or {}) == result.test)
+
+
+def _end(connection: Connection, worker: str, result: Result, reason: str) -> str:
+    ended = (
+        update(slots)
+        .where(leases.held(worker, result))
+        .values(
+            outcome=result.outcome,
+            value=result.value,
+            test=result.test or None,
+            facts=result.facts.model_dump(mode="json") if result.facts is not None else None,
+            reason=reason,
+            provenance=result.provenance or None,
+            lease_until=None,
+            ended_at=milliseconds_now,
+        )
+    )
+    connection.execute(ended)
+    return result.outcome
+
+
+def _crash(connection: Connection, worker: str, result: Result, reason: str) -> str | None:
+    """Frees the slot, or gives it up; returns its outcome. An expiry of this very attempt is not counted twice."""
+    uncounted = slots.c.crashes - case((slots.c.lease_until.is_(None), 1), else_=0)
+    freed = update(slots).where(leases.held(worker, result))
+    connection.execute(freed.values(crashes=uncounted, holder=None, provenance=result.provenance or None))
+    return leases.count_crash(connection, [result.slot], reason or "the training process died")[result.slot]
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL's text can't hold NUL, and a crashed process's last lines may."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
