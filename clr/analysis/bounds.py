@@ -283,10 +283,19 @@ def _landmark_reasons(reading: Reading, landmark: Landmark, absent: ReasonName, 
         yield Reason(landmark, "seeds spread", detail)
 
 
+def _rise_above_floor(reading: Reading) -> float:
+    """Rate at which the fitted curves leave their floor by a tenth (geometric mean), outside the ramp too.
+
+    A ramp that starts inside the climb has its start level too high, and with it the rise that is read from there.
+    """
+    tenth = math.log(1 / crossings.LEVEL - 1)
+    return math.exp(float(np.mean([seed.curve.rise_at - tenth * seed.curve.rise_width for seed in reading.per_seed])))
+
+
 def _place_reasons(reading: Reading, rates: Floats) -> Iterator[Reason]:
     """Where the landmarks stand in the ramp and to each other."""
     rise, edge = reading.rise, reading.edge
-    before = None if rise is None else int((rates < rise).sum())
+    before = None if rise is None else int((rates < min(rise, _rise_above_floor(reading))).sum())
     after = None if edge is None else int((rates > edge).sum())
     if before is not None and before < MIN_EVALUATIONS_OUTSIDE:
         yield Reason(

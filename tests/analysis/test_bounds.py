@@ -75,6 +75,15 @@ def test_a_rise_in_the_first_evaluations_of_a_linear_ramp_leaves_the_edge_clear(
     assert reading.interval is not None
 
 
+@pytest.mark.parametrize("rise_at", [-11.8, -11.2, -10.9])
+def test_a_ramp_that_starts_inside_the_climb_is_said_and_lowered(rise_at):
+    """Its start level is too high, so that the rise seems to lie later; the fitted curves' floor tells."""
+    reading = read(three_seeds(replace(CURVE, rise_at=rise_at)))
+
+    assert "rise at start" in reasons(reading, "rise")
+    assert bounds.next_ramp(reading, 1e-5, 10.0) == pytest.approx((1e-7, 10.0))
+
+
 def test_a_fall_in_the_last_evaluations_is_unclear():
     reading = read(three_seeds(replace(CURVE, fall_at=2.25, fall_width=0.02)))
 
