@@ -51,6 +51,7 @@ STATUSES: Mapping[type[errors.ClrError], tuple[int, str, str]] = {
     errors.NotFound: (404, "not-found", "Not found"),
     errors.Conflict: (409, "conflict", "The request contradicts what is stored"),
     errors.UpgradeNeeded: (426, "upgrade-needed", "Worker and service speak different versions"),
+    errors.DatabaseUnusable: (503, "unavailable", "The service can't answer now"),
     errors.Unauthorized: (401, "unauthorized", "A token is needed"),
     errors.ClrError: (500, "internal", "The service failed"),
 }
@@ -91,11 +92,11 @@ def of(error: errors.ClrError) -> Problem:
 
 def response(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """A problem as the answer to the request of `scope`."""
-    instance = f"urn:uuid:{scope['state']['request_id']}" if "request_id" in scope.get("state", {}) else ""
-    body = found.model_copy(update={"instance": instance}).model_dump(mode="json")
+    request_id = scope["state"]["request_id"]
+    body = found.model_copy(update={"instance": f"urn:uuid:{request_id}"}).model_dump(mode="json")
     if not body["errors"]:
         del body["errors"]
-    return JSONResponse(body, found.status, dict(headers or {}), MEDIA_TYPE)
+    return JSONResponse(body, found.status, {**(headers or {}), "X-Request-ID": request_id}, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -110,7 +111,7 @@ async def _clr_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ClrError)
     found = of(error)
     if found.status >= 500:
-        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        _log(request, error)
     return response(request.scope, found)
 
 
@@ -146,7 +147,13 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    _log(request, error)
     return response(request.scope, problem(500, "internal", "The service failed", _INTERNAL))
+
+
+def _log(request: Request, error: Exception) -> None:
+    request_id = request.scope["state"]["request_id"]
+    logger.error("%s %s failed (request %s)", request.method, request.url.path, request_id, exc_info=error)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clr.errors import FieldError, InvalidSpec
@@ -72,6 +72,12 @@ class Settings(BaseSettings):
                 "a worker that misses a beat or two would lose its slot"
             )
         return self
+
+    @field_validator("database", "token", "token_file", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        """CLR_TOKEN="" is how a shell says that there is none."""
+        return None if value == "" else value
 
     @property
     def loopback(self) -> bool:

@@ -1,0 +1,72 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+
+from service import openapi, problems
+from service.access import Access
+from service.doorbell import Doorbell
+from service.opening import Opener
+from service.parts import Parts
+from service.routes import catalogue, health, studies, work
+from service.settings import Settings
+from service.store.database import Database
+from service.store.record import Recorder
+
+DESCRIPTION = "Which learning-rate schedule, with which bounds? Submit a study, let workers train, ask for the best."
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service over the database that the settings name, which is opened and brought to the newest schema.
+
+    Raises:
+        ClrError: the database can't be opened, or its schema is newer than this version knows.
+    """
+    database = Database(settings.database, settings.data)
+    doorbell = Doorbell()
+    app = FastAPI(
+        title="CLR sweep service",
+        version=version("clr-sweep"),
+        description=DESCRIPTION,
+        docs_url=None,  # the stock page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+        responses=problems.documented(401, 413, 415, 422, 500),
+    )
+    app.state.parts = Parts(settings, database, doorbell, Opener(database, doorbell))
+    for router in (studies.router, catalogue.router, work.router, health.router):
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(Access, settings=settings)
+    _describe_once(app, locked=settings.token is not None)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    recorder = Recorder(parts.database)
+    recorder.start()
+    try:
+        yield
+    finally:
+        await run_in_threadpool(recorder.stop)
+        await run_in_threadpool(parts.database.dispose)
+
+
+def _operation_id(route: APIRoute) -> str:
+    """A client generated from the description gets the routes' own names as its methods."""
+    return route.name
+
+
+def _describe_once(app: FastAPI, *, locked: bool) -> None:
+    description = openapi.describe(app, locked=locked)
+    app.openapi = lambda: description  # type: ignore[method-assign]

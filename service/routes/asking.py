@@ -1,0 +1,79 @@
+"""What a request brings along: the service's parts, its JSON document, its place in a list."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from service.pagination import MAX_CURSOR, MAX_LIMIT
+from service.parts import Parts
+from service.store.database import Database
+
+MAX_DEPTH = 32
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+def _database(request: Request) -> Database:
+    return _parts(request).database
+
+
+async def _document(request: Request) -> Any:
+    """The body as JSON, for routes that check it themselves. `json.loads` takes NaN: their check names its field."""
+    try:
+        document = json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise HTTPException(400, f"The body is not JSON: {reason}.") from None
+    _refuse_odd(document)
+    return document
+
+
+def _refuse_odd(document: Any) -> None:
+    """What no honest document holds and what breaks those who read it: deep nesting, NUL, half a surrogate pair."""
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise HTTPException(400, f"The body is nested more than {MAX_DEPTH} deep.")
+        texts = [part for part in level if isinstance(part, str)]
+        if any("\0" in text or not _encodes(text) for text in texts):
+            raise HTTPException(400, "The body holds a NUL character or half a surrogate pair.")
+        level = [inner for part in level for inner in _inside(part)]
+
+
+def _inside(part: Any) -> list[Any]:
+    if isinstance(part, dict):
+        return [*part.keys(), *part.values()]
+    return part if isinstance(part, list) else []
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+Asked = Annotated[Parts, Depends(_parts)]
+Store = Annotated[Database, Depends(_database)]
+Document = Annotated[Any, Depends(_document)]
+StudyId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="the study's id")]
+Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="the slot's number in the study")]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="next_cursor of the page before")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items on a page")]
+
+
+def body_of(model: str) -> dict[str, Any]:
+    """OpenAPI's entry for a body that the route reads as a `Document`."""
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,121 @@
+"""A user's side: submit a study, look at it, stop it, take its answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+
+from clr import rounds
+from clr.analysis import answer
+from clr.errors import NotFound
+from clr.resources import (
+    Answer,
+    Page,
+    RangeTestResource,
+    StudyResource,
+    StudyState,
+    StudySummary,
+    TrialResource,
+    TrialState,
+)
+from clr.results import Phase
+from service import submission
+from service.pagination import DEFAULT_LIMIT
+from service.problems import documented
+from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store, StudyId, body_of
+from service.store import slots, studies, workers
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=200, description="the same key gives the same study"),
+]
+
+
+@router.post("", status_code=201, responses=documented(400, 409), openapi_extra=body_of("StudySpec"))
+def submit_study(asked: Asked, document: Document, response: Response, key: Key = None) -> StudyResource:
+    """Stores a study with its first slots. 422 lists everything wrong with it, by field."""
+    found = submission.prepare(document, workers.facts(asked.database))
+    study, created = studies.submit(
+        asked.database, found.spec, found.facts, found.plan, found.first, key=key, body_hash=found.body_hash
+    )
+    asked.doorbell.ring()
+    response.headers["Location"] = f"/v1/studies/{study}"
+    if not created:
+        response.headers["Idempotency-Replayed"] = "true"
+    return studies.get(asked.database, study)
+
+
+@router.get("")
+def list_studies(
+    store: Store,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+    state: Annotated[StudyState | None, Query(description="only those in this state")] = None,
+) -> Page[StudySummary]:
+    """Every study, newest first."""
+    return studies.page(store, cursor, limit, state)
+
+
+@router.get("/{study}", responses=documented(404))
+def get_study(store: Store, study: StudyId) -> StudyResource:
+    """One study: spec, plan, state, phase, slots per arm and phase, time left."""
+    return studies.get(store, study)
+
+
+@router.post("/{study}/cancel", responses=documented(404, 409))
+def cancel_study(asked: Asked, study: StudyId) -> StudyResource:
+    """No slot of it starts any more; running trials stop within one evaluation interval."""
+    studies.cancel(asked.database, study)
+    return studies.get(asked.database, study)
+
+
+@router.delete("/{study}", status_code=204, responses=documented(404))
+def delete_study(store: Store, study: StudyId) -> None:
+    """The study, its trials and its record are gone; running trials stop as if it were cancelled."""
+    studies.delete(store, study)
+
+
+@router.get("/{study}/trials", responses=documented(404))
+def list_trials(
+    store: Store,
+    study: StudyId,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+    phase: Annotated[Phase | None, Query(description="only this phase")] = None,
+    arm: Annotated[str | None, Query(max_length=64, description="only this arm")] = None,
+    state: Annotated[TrialState | None, Query(description="only those in this state")] = None,
+) -> Page[TrialResource]:
+    """The slots that are open or over, by number, without curves."""
+    return slots.page(store, study, cursor, limit, phase=phase, arm=arm, state=state)
+
+
+@router.get("/{study}/trials/{number}", responses=documented(404))
+def get_trial(store: Store, study: StudyId, number: Number) -> TrialResource:
+    """One slot: parameters, outcome, attempts with host and device, curve; why it failed."""
+    return slots.get(store, study, number)
+
+
+@router.get("/{study}/range-test", responses=documented(404))
+def get_range_test(store: Store, study: StudyId) -> RangeTestResource:
+    """Curves of the LR range test and the bounds that they suggest."""
+    stored = studies.load(store, study)
+    if stored.plan is None:
+        return RangeTestResource(
+            study=study, status="waiting", low=None, high=None, ramp_iterations=None, curves=(), reading=None,
+            interval=None, interval_source=None, notes=("A worker first finds out the task's sizes.",),
+        )  # fmt: skip
+    found = rounds.range_test(stored.plan, slots.trials(store, study, curves="range-test"))
+    return found.model_copy(update={"study": study})
+
+
+@router.get("/{study}/best", responses=documented(404))
+def get_best_schedule(store: Store, study: StudyId) -> Answer:
+    """The arms ranked, with evidence, and the best schedule; `status` says whether they are confirmed."""
+    stored = studies.load(store, study)
+    if stored.plan is None:
+        raise NotFound(
+            f"Study {study} has no plan yet: a worker first finds out the sizes of task {stored.spec.task.name}."
+        )
+    return answer.answer(study, stored.plan, slots.trials(store, study, curves="all"))

@@ -1,0 +1,117 @@
+"""The worker's side: register, lease, renew, release, report, results. Batched, fenced, one answer per slot."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from clr.errors import InvalidSpec, UpgradeNeeded
+from clr.protocol import (
+    VERSION,
+    Answers,
+    Lease,
+    LeaseRequest,
+    Leases,
+    Registered,
+    Registration,
+    Release,
+    Renewal,
+    Reports,
+    Results,
+)
+from clr.resources import Page, WorkerResource
+from clr.spec import field_errors
+from service.parts import Parts
+from service.problems import documented
+from service.routes.asking import Asked, Document, Store, body_of
+from service.store import leases, reports, results, workers
+
+router = APIRouter(prefix="/v1", tags=["workers"])
+# Slots also come free without a ring: a lease expires, or another service process on the same database opens a round.
+LOOK_AGAIN = 1.0
+
+
+@router.get("/workers")
+def list_workers(store: Store) -> Page[WorkerResource]:
+    """Who runs trials, live or gone."""
+    return Page(items=tuple(workers.list(store)))
+
+
+@router.post("/workers", responses=documented(400, 426), openapi_extra=body_of("Registration"))
+def register_worker(asked: Asked, document: Document) -> Registered:
+    """Announces a worker and the tasks that it can run."""
+    registration = _registration(document)
+    workers.register(asked.database, registration)
+    settings = asked.settings
+    return Registered(
+        worker=registration.worker, lease_seconds=settings.lease_seconds, beat_seconds=settings.beat_seconds
+    )
+
+
+def _registration(document: object) -> Registration:
+    """The version comes first: another version's fields need not be ours."""
+    version = document.get("protocol", VERSION) if isinstance(document, dict) else VERSION
+    if version != VERSION:
+        raise UpgradeNeeded(
+            f"The worker speaks protocol {version!r}, this service {VERSION}: "
+            "install the same version of clr-sweep on both."
+        )
+    try:
+        return Registration.model_validate(document)
+    except ValidationError as error:
+        raise InvalidSpec(field_errors(error)) from None
+
+
+@router.post("/leases", responses=documented(404))
+async def lease_slots(request: Request, asked: Asked, wanted: LeaseRequest) -> Leases:
+    """Up to `count` slots that this worker can run; waits up to `wait` seconds for the first."""
+    deadline = time.monotonic() + wanted.wait
+    granted = await run_in_threadpool(_lease, asked, wanted)
+    while not granted and (left := deadline - time.monotonic()) > 0 and not asked.doorbell.closed:
+        await asked.doorbell.wait(min(left, LOOK_AGAIN))
+        if await request.is_disconnected():  # nobody would hear of the lease
+            break
+        granted = await run_in_threadpool(_lease, asked, wanted)
+    return Leases(leases=granted, lease_seconds=asked.settings.lease_seconds)
+
+
+def _lease(asked: Parts, wanted: LeaseRequest) -> tuple[Lease, ...]:
+    """Leases what is open; where nothing is, first opens rounds that are due, so that a crash before that heals."""
+    seconds = asked.settings.lease_seconds
+    granted = leases.lease(asked.database, wanted, seconds)
+    if not granted and asked.opener.open_due():
+        granted = leases.lease(asked.database, wanted, seconds)
+    return granted
+
+
+@router.post("/leases/renew")
+def renew_leases(asked: Asked, renewal: Renewal) -> Answers:
+    """The worker's beat: it still holds these."""
+    return leases.renew(asked.database, renewal, asked.settings.lease_seconds)
+
+
+@router.post("/leases/release")
+def release_leases(asked: Asked, release: Release) -> Answers:
+    """Gives slots and their attempts back."""
+    answers = leases.release(asked.database, release)
+    asked.doorbell.ring()
+    return answers
+
+
+@router.post("/reports")
+def report_progress(asked: Asked, report: Reports) -> Answers:
+    """New evaluations and checkpoints of running slots."""
+    return reports.report(asked.database, report, asked.settings.lease_seconds)
+
+
+@router.post("/results")
+def finish_slots(asked: Asked, finished: Results) -> Answers:
+    """How attempts ended; opens the rounds that this made due."""
+    answers, ended = results.finish(asked.database, finished)
+    asked.opener.open(ended)
+    asked.doorbell.ring()
+    return answers

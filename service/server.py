@@ -1,0 +1,117 @@
+"""The server process: listens, says where, keeps its workers, and stops without leaving anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from clr.errors import ServiceError
+from service.app import create_app
+from service.fleet import Fleet
+from service.settings import Settings
+
+GRACEFUL_SHUTDOWN = 5  # uvicorn waits for open connections; for ever, unless it is told [s]
+TENDING = 1.0  # between two looks at the workers [s]
+
+
+class Server(uvicorn.Server):
+    """uvicorn with workers beside it. They are stopped first, while the service still takes what they give back."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, fleet: Fleet, ready: Callable[[str], None]) -> None:
+        self._app = create_app(settings)
+        config = uvicorn.Config(
+            self._app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
+            server_header=False,
+            proxy_headers=False,
+        )
+        super().__init__(config)
+        self._fleet, self._ready, self._url = fleet, ready, address(listener)
+        self._tending: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._fleet.start(self._url)
+        self._tending = asyncio.create_task(self._tend())
+        self._ready(self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._tending is not None:
+            self._tending.cancel()
+        await asyncio.to_thread(self._fleet.stop)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:  # asked a second time
+            self._fleet.kill()
+        self._app.state.parts.doorbell.close()
+        super().handle_exit(sig, frame)
+
+    async def _tend(self) -> None:
+        while True:
+            await asyncio.sleep(TENDING)
+            self._fleet.tend()
+
+
+def serve(settings: Settings, fleet: Fleet, ready: Callable[[str], None], *, until_eof: bool = False) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        settings: where to listen, and over which data.
+        fleet: workers to start once it answers.
+        ready: called with the service's address once it answers.
+        until_eof: also stop when standard input ends, that is, when the process that holds its other end is gone.
+
+    Raises:
+        ServiceError: the address can't be listened on. ClrError: the database can't be opened.
+    """
+    listener = listen(settings.host, settings.port)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    server = Server(settings, listener, fleet, ready)
+    signal.signal(signal.SIGTERM, _ended)  # uvicorn raises what it caught once more, after it has shut down
+    signal.signal(signal.SIGINT, _ended)
+    if until_eof:
+        threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
+    server.run([listener])
+
+
+def _ended(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _stop_at_eof(server: Server) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    server.handle_exit(signal.SIGTERM, None)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one.
+
+    Raises:
+        ServiceError: the port is taken, or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ServiceError(f"Can't listen on {host}:{port}: {reason}. Another --port, or 0 for a free one?") from None
+
+
+def address(listener: socket.socket) -> str:
+    """The URL under which this machine reaches a listening socket."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

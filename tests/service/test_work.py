@@ -1,0 +1,205 @@
+"""The worker's side over a real server."""
+
+import threading
+import time
+import uuid
+
+import pytest
+
+
+def in_thread(call):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call()))
+    thread.start()
+    return thread, found
+
+
+def test_a_registered_worker_is_told_the_rhythm_and_listed(http, trainer):
+    workers = {worker["id"]: worker for worker in http.get("/v1/workers").json()["items"]}
+
+    mine = workers[trainer.worker]
+    assert (mine["host"], mine["live"], mine["tasks"], mine["holding"]) == ("testhost", True, ["toy"], 0)
+
+
+def test_registration_answers_lease_and_beat(http):
+    answer = http.post("/v1/workers", json={
+        "worker": str(uuid.uuid4()), "host": "h", "device": {"name": "cpu", "kind": "cpu"}, "tasks": [],
+    })  # fmt: skip
+
+    assert (answer.json()["lease_seconds"], answer.json()["beat_seconds"]) == (60.0, 10.0)
+
+
+@pytest.mark.parametrize("version", [0, 2, "new"])
+def test_another_protocol_version_is_426_whatever_else_it_says(http, version):
+    answer = http.post("/v1/workers", json={"protocol": version, "a field of another version": 1})
+
+    assert answer.status_code == 426 and answer.json()["type"] == "urn:clr:problem:upgrade-needed"
+
+
+def test_an_unregistered_worker_gets_no_lease(http):
+    assert http.post("/v1/leases", json={"worker": str(uuid.uuid4())}).status_code == 404
+
+
+def test_tasks_show_their_facts_and_live_workers(http, trainer):
+    (toy,) = [task for task in http.get("/v1/tasks").json()["items"] if task["name"] == "toy"]
+
+    assert toy["live"] >= 1 and toy["train_size"] == 1000 and "noise" in toy["options_schema"]["properties"]
+
+
+def test_schedules_show_parameters_and_coordinates(http):
+    families = {row["family"]: row for row in http.get("/v1/schedules").json()["items"]}
+
+    assert {"fixed", "step", "exponential", "linear", "cosine", "triangular", "triangular2", "exp_range"} <= set(
+        families
+    )
+    triangular = families["triangular"]
+    assert set(triangular["parameters"]["required"]) == {"base_lr", "max_lr", "step_size"}
+    assert "peak_lr" in triangular["coordinates"] and triangular["description"]
+
+
+def test_a_lease_holds_everything_that_a_trial_needs(trainer, submit):
+    study = submit()
+
+    (lease,) = trainer.lease()
+
+    assert lease["study"] == study and lease["attempt"] == 1 and lease["resume"] is None
+    assert lease["config"]["task"] == "toy" and lease["config"]["iterations"] == 100
+    assert lease["config"]["schedule"]["family"] in ("fixed", "cosine")
+
+
+def test_no_slot_is_leased_twice(trainer, submit):
+    submit()
+
+    slots = [lease["slot"] for lease in trainer.lease(count=3) + trainer.lease(count=3)]
+    assert len(slots) == len(set(slots)) == 2  # one arm's first round holds one trial of two
+
+
+def test_a_waiting_lease_is_answered_when_a_study_comes(trainer, submit):
+    waiting, found = in_thread(lambda: trainer.lease(wait=20))
+    submit()
+    waiting.join(10)
+
+    assert not waiting.is_alive() and len(found[0]) == 1
+
+
+def test_a_waiting_lease_is_answered_when_a_round_opens(trainer, submit):
+    submit(arms=["fixed"])
+    (first,) = trainer.lease()
+    waiting, found = in_thread(lambda: trainer.lease(wait=20))
+    trainer.finish(first)
+    waiting.join(10)
+
+    assert not waiting.is_alive() and len(found[0]) == 1
+
+
+def test_a_waiting_lease_is_answered_when_a_slot_is_given_back(trainer, submit):
+    submit(arms=["fixed"])
+    (first,) = trainer.lease()
+    waiting, found = in_thread(lambda: trainer.lease(wait=20))
+    assert trainer.tell("/v1/leases/release", "leases", first) == "accepted"
+    waiting.join(10)
+
+    assert [lease["slot"] for lease in found[0]] == [first["slot"]]
+    assert found[0][0]["attempt"] == 1  # giving back takes the attempt back
+    assert found[0][0]["fence"] > first["fence"]
+
+
+def test_a_lease_without_work_answers_empty_after_its_wait(trainer):
+    started = time.monotonic()
+
+    assert trainer.lease(wait=0.3) == []
+    assert 0.3 <= time.monotonic() - started < 5
+
+
+def test_sixty_waiting_workers_leave_the_service_answering(http, trainer):
+    threads = [in_thread(lambda: trainer.lease(wait=2))[0] for _ in range(60)]
+
+    started = time.monotonic()
+    assert http.get("/v1/studies").status_code == 200
+    assert time.monotonic() - started < 1.5
+    for thread in threads:
+        thread.join()
+
+
+def test_reports_are_stored_and_repeating_them_is_accepted(http, trainer, submit):
+    study = submit()
+    (lease,) = trainer.lease()
+    evaluations = [{"iteration": 50, "metrics": {"accuracy": 0.5}}]
+
+    replies = [trainer.tell("/v1/reports", "reports", lease, evaluations=evaluations) for _ in range(2)]
+
+    assert replies == ["accepted", "accepted"]
+    assert http.get(f"/v1/studies/{study}/trials/{lease['number']}").json()["curve"] == evaluations
+
+
+def test_another_value_for_the_same_iteration_is_a_conflict(trainer, submit):
+    submit()
+    (lease,) = trainer.lease()
+    trainer.tell("/v1/reports", "reports", lease, evaluations=[{"iteration": 50, "metrics": {"accuracy": 0.5}}])
+
+    other = [{"iteration": 50, "metrics": {"accuracy": 0.6}}]
+    assert trainer.tell("/v1/reports", "reports", lease, evaluations=other) == "conflict"
+
+
+def test_a_stale_token_is_refused_everywhere(trainer, submit):
+    submit()
+    (lease,) = trainer.lease()
+    stale = {**lease, "fence": lease["fence"] - 1}
+
+    assert trainer.tell("/v1/leases/renew", "leases", stale) == "lease-lost"
+    assert trainer.tell("/v1/reports", "reports", stale) == "lease-lost"
+    assert trainer.finish(stale) == "lease-lost"
+    assert trainer.finish(lease) == "accepted"
+
+
+def test_a_repeated_result_is_answered_as_the_first(trainer, submit):
+    submit()
+    (lease,) = trainer.lease()
+
+    assert [trainer.finish(lease), trainer.finish(lease)] == ["accepted", "accepted"]
+    assert trainer.finish(lease, value=0.1) == "conflict"
+
+
+def test_a_checkpoint_is_handed_to_the_next_holder(trainer, submit):
+    submit()
+    (lease,) = trainer.lease()
+    checkpoint = {"iteration": 40, "path": "a/b", "sha256": "0" * 64}
+    trainer.tell("/v1/reports", "reports", lease, checkpoint=checkpoint)
+    trainer.tell("/v1/leases/release", "leases", lease)
+
+    (again,) = trainer.lease()
+    assert again["slot"] == lease["slot"] and again["resume"] == checkpoint
+
+
+def test_a_batch_is_answered_in_the_order_asked(http, trainer, submit):
+    submit()
+    one, other = trainer.lease(count=2)
+    holdings = [{"slot": lease["slot"], "fence": lease["fence"]} for lease in (other, one)]
+    holdings.insert(1, {"slot": one["slot"], "fence": one["fence"] + 9})
+
+    answers = http.post("/v1/leases/renew", json={"worker": trainer.worker, "leases": holdings}).json()["answers"]
+
+    assert [(answer["slot"], answer["reply"]) for answer in answers] == [
+        (other["slot"], "accepted"), (one["slot"], "lease-lost"), (one["slot"], "accepted"),
+    ]  # fmt: skip
+
+
+def test_a_task_whose_sizes_depend_on_options_is_looked_at_first(http, announcing, trainer, submit):
+    unknown = {"name": "folder", "train_size": 0, "validation_size": 0, "test_size": 0, "fixed": False}
+    worker = announcing(**unknown)
+    study = submit(task="folder")
+
+    (lease,) = worker.lease()
+    assert lease["config"]["phase"] == "describe"
+    assert http.get(f"/v1/studies/{study}").json()["plan"] is None
+    assert http.get(f"/v1/studies/{study}/best").status_code == 404
+    assert http.get(f"/v1/studies/{study}/range-test").json()["status"] == "waiting"
+    (facts,) = [task for task in http.get("/v1/tasks").json()["items"] if task["name"] == "folder"]
+    del facts["live"]
+    facts |= {"train_size": 500, "validation_size": 100, "test_size": 100, "fixed": True}
+    worker.tell("/v1/results", "results", lease, outcome="done", facts=facts)
+
+    planned = http.get(f"/v1/studies/{study}").json()
+    assert planned["plan"]["facts"]["train_size"] == 500 and planned["phase"] == "search"
+    assert worker.work() == 8
+    assert http.get(f"/v1/studies/{study}").json()["state"] == "done"
