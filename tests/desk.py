@@ -46,23 +46,26 @@ class Desk:
     @property
     def reported(self) -> list[int]:
         """Iterations of the evaluations that came with reports and results, as they came."""
-        found = []
-        for path, body in list(self.heard):
-            for one in (
-                body.get("reports", []) + body.get("results", []) if path in ("/v1/reports", "/v1/results") else []
-            ):
-                found += [evaluation["iteration"] for evaluation in one["evaluations"]]
-        return found
+        parts = [part for _, body in list(self.heard) for part in body.get("reports", []) + body.get("results", [])]
+        return [evaluation["iteration"] for part in parts for evaluation in part["evaluations"]]
+
+    def clear(self) -> None:
+        """Forgets what was heard and what was set; slots go on being counted."""
+        self.heard.clear()
+        self.configs.clear()
+        self.refuse, self.replies = {}, {}
 
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if path == "/readyz":
+            return {"status": "ok"}
         if path == "/v1/workers":
             return {"worker": body["worker"], "lease_seconds": 2.0, "beat_seconds": 0.3}
         if path == "/v1/leases":
-            if self.granted == len(self.configs):
+            if not self.configs:
                 time.sleep(min(body["wait"], 0.1))
                 return {"leases": [], "lease_seconds": 2.0}
             self.granted += 1
             lease = {"slot": self.granted, "fence": 5, "study": "s1", "number": self.granted - 1, "attempt": 1}
-            return {"leases": [lease | {"config": self.configs[self.granted - 1]}], "lease_seconds": 2.0}
+            return {"leases": [lease | {"config": self.configs.pop(0)}], "lease_seconds": 2.0}
         items = body.get("reports") or body.get("results") or body.get("leases") or []
         return {"answers": [{"slot": item["slot"], "reply": self.replies.get(path, "accepted")} for item in items]}

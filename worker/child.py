@@ -198,7 +198,9 @@ def serve(connection: Connection, trainer: Trainer) -> None:
         ended = trainer.run(message)
         messages.send(connection, ended)
         if isinstance(ended, messages.Raised):
-            raise SystemExit(1)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)  # no clean-up: what is broken may not end
 
 
 def main() -> None:

@@ -105,6 +105,7 @@ class _Worker:
             self._supervisor.close()
 
     def _work(self) -> ExitCode:
+        self._knock()
         self._ready = self._supervisor.ready()
         registered = self._patiently(self._register)
         if registered is None:
@@ -145,6 +146,15 @@ class _Worker:
             return False
         logger.info("nothing to do for %.0f s", seconds)
         return True
+
+    def _knock(self) -> None:
+        """A wrong token is said at once, not after the seconds that a child takes to start."""
+        try:
+            self._client.ready()
+        except Unauthorized:
+            raise
+        except ClrError as error:
+            logger.debug("not ready yet: %s", error)  # registering says what matters of it
 
     def _register(self) -> Registered | None:
         ready = self._ready

@@ -105,6 +105,7 @@ class Supervisor:
         self.stopping: Stopping = ""
         self.refusal: Refused | None = None
         self._grace_ends: float | None = None
+        self._started = False
 
     # -- the child -------------------------------------------------------------------------------------------------
 
@@ -112,14 +113,15 @@ class Supervisor:
         """Starts a child where there is none; what it said when it was ready. None: this worker shall end, or it was.
 
         Raises:
-            ChildDoesNotStart: it ended or hung instead, several times.
+            ChildDoesNotStart: it ended or hung instead; several times, where it did start before.
         """
-        for _ in range(_STARTS):
+        for _ in range(_STARTS if self._started else 1):
             if self._child is not None or self.stopping:
                 return None
             child = self._child = self._spawn()
             said = self._first_word(child)
             if said is not None or self.stopping:
+                self._started = True
                 return said
         raise ChildDoesNotStart(f"The training child does not start:\n{child.tail.text()}")
 
@@ -265,7 +267,7 @@ class _Attempt:
         if self.stop_by is not None:
             self._stopped(stopping)
             return
-        reason = self.killed_for or self.raised or _exit_reason(code)
+        reason = self.raised or self.killed_for or _exit_reason(code)
         logger.warning("slot %d: the training child crashed: %s", self.lease.slot, reason)
         self._finish("crashed", reason=reason, tail=self.child.tail.text(), seconds=time.monotonic() - self.began)
 

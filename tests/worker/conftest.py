@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,16 @@ HERE = Path(__file__).parent
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
     """Starts a program of ours; what still runs at the end of the test is killed."""
+    yield from _starting()
+
+
+@pytest.fixture(scope="module")
+def start_for_all() -> Iterator[Callable[..., Running]]:
+    """`start` for a program that several tests of a module use."""
+    yield from _starting()
+
+
+def _starting() -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
     def start(*arguments: str, **environment: str) -> Running:
@@ -41,23 +52,42 @@ def start() -> Iterator[Callable[..., Running]]:
 @pytest.fixture
 def start_worker(start, tmp_path: Path) -> Callable[..., Running]:
     """Starts `python -m worker` with the misbehaving tasks."""
+    return partial(_start_worker, start, tmp_path / "checkpoints")
 
-    def start_worker(url: str, *arguments: str, **environment: str) -> Running:
-        folder = ("--checkpoints", str(tmp_path / "checkpoints"), "--tasks", str(HERE / "trouble.py"))
-        return start("-m", "worker", "--service", url, *folder, *arguments, **environment)
 
-    return start_worker
+@pytest.fixture(scope="module")
+def start_worker_for_all(start_for_all, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Running]:
+    return partial(_start_worker, start_for_all, tmp_path_factory.mktemp("checkpoints"))
+
+
+def _start_worker(start: Any, checkpoints: Path, url: str, *arguments: str, **environment: str) -> Running:
+    folder = ("--checkpoints", str(checkpoints), "--tasks", str(HERE / "trouble.py"))
+    return start("-m", "worker", "--service", url, *folder, *arguments, **environment)
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
+    yield from _serving()
+
+
+@pytest.fixture(scope="module")
+def desk_for_all() -> Iterator[Desk]:
+    yield from _serving()
+
+
+def _serving() -> Iterator[Desk]:
     found = Desk()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self._answer({})
+
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def _answer(self, body: dict[str, Any]) -> None:
             status = found.refuse.get(self.path, 200)
             if status == 200:
                 found.heard.append((self.path, body))
