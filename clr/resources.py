@@ -138,11 +138,12 @@ class Bounds(Message):
 
 
 class Difference(Message):
-    """Paired difference to the baseline, arm minus baseline, over the seeds that both finished."""
+    """Paired difference to the baseline, arm minus baseline, over the seeds that every confirmed arm finished."""
 
     mean: float
     interval: Bounds | None
     pairs: int
+    identical: bool = Field(default=False, description="the same value, seed by seed")
     note: str = ""
 
 
@@ -161,7 +162,7 @@ class ArmAnswer(Message):
     """One arm of the answer, rank 1 first. Metrics are fractions.
 
     search_value: best validation value of the search (optimistic: the best of several).
-    values: confirmed test metric by seed.
+    values: confirmed test metric by seed; mean, interval, prediction: over the seeds that every confirmed arm has.
     interval: 95 % Student t for the mean. prediction: for one new run.
     """
 

@@ -41,12 +41,12 @@ def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]
     if plan.range_test is not None:
         opened = sum(trial.phase == "range-test" for trial in trials)
         count["range-test", ""] = max(len(plan.range_test.seeds), opened)
-    confirming = any(trial.phase == "confirm" for trial in trials)
+    searched = all(_search_over(arm, _of(trials, "search", arm)) for arm in plan.arms)
     for arm in plan.arms:
         count["search", arm.name] = arm.trials
     for arm in plan.arms:
-        confirmed = bool(_of(trials, "confirm", arm)) if confirming else True
-        count["confirm", arm.name] = len(plan.confirm_seeds) if confirmed else 0
+        in_vain = searched and selection.finalist(_of(trials, "search", arm), plan.facts.direction) is None
+        count["confirm", arm.name] = 0 if in_vain else len(plan.confirm_seeds)
     return count
 
 

@@ -6,7 +6,7 @@ Coordinates mean the same in every family, so that arms are searched alike (scie
     ratio     lowest rate / peak_lr (base_lr / max_lr of a cycle, last / first rate of a decay), log scale
     cycles    whole cycles in the run: step_size = iterations / (2 cycles), so that every run ends at a cycle's end
     drops     equal drops of a step schedule
-    decay     amplitude of exp_range's last cycle / first one
+    decay     height of exp_range's triangles at the run's end / at its start
 
 A coordinate is replaced where a study fixes the family's own parameter that it stands for.
 """
@@ -25,7 +25,38 @@ MIN_STEP_EPOCHS, MAX_STEP_EPOCHS = 2, 10  # Smith 2017, section 3.2
 SHORT_RUN_CYCLES = (1, 4)
 
 Params = Mapping[str, float]
+Own = Mapping[str, float | int | bool | str]
 Parameters = dict[str, float | int]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What values a coordinate may take: a closed interval, or whole numbers in it."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+    def fault(self, value: object) -> str:
+        """What is wrong with a value, in words; "" for nothing."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"must be a number, got {value!r}"
+        if self.whole and value != int(value):
+            return f"must be a whole number, got {value!r}"
+        if not self.low <= value <= self.high:
+            return f"must lie in {self.low:g} to {self.high:g}, got {value!r}"
+        return ""
+
+
+def rule(coordinate: str, iterations: int) -> Rule:
+    """The rule of a coordinate in a run of so many iterations."""
+    return {
+        "peak_lr": Rule(1e-12, 1e6),
+        "ratio": Rule(1e-12, 1.0),
+        "cycles": Rule(1, max(1, iterations // 2), whole=True),
+        "drops": Rule(1, max(1, iterations - 1), whole=True),
+        "decay": Rule(1e-12, 1.0),
+    }[coordinate]
 
 
 @dataclass(frozen=True)
@@ -33,12 +64,12 @@ class Coordinates:
     """How one family is spanned.
 
     Attributes:
-        parameters: (coordinates, iterations of the run) -> the family's own parameters.
+        parameters: (coordinates, own parameters that are fixed, iterations of the run) -> the family's own parameters.
         stands_for: coordinate -> the family's own parameter that it sets.
         constants: coordinates that have a value unless a study searches them.
     """
 
-    parameters: Callable[[Params, int], Parameters]
+    parameters: Callable[[Params, Own, int], Parameters]
     stands_for: Mapping[str, str]
     constants: Mapping[str, float] = field(default_factory=dict)
 
@@ -47,37 +78,35 @@ class Coordinates:
         return tuple(name for name in self.stands_for if name not in self.constants)
 
 
-def _fixed(at: Params, iterations: int) -> Parameters:
+def _fixed(at: Params, own: Own, iterations: int) -> Parameters:
     return {"lr": at["peak_lr"]}
 
 
-def _step(at: Params, iterations: int) -> Parameters:
-    drops = int(at["drops"])
-    return {
-        "lr": at["peak_lr"],
-        "gamma": at["ratio"] ** (1 / drops),
-        "step_size": max(1, math.ceil(iterations / (drops + 1))),
-    }
+def _step(at: Params, own: Own, iterations: int) -> Parameters:
+    step_size = int(own.get("step_size", math.ceil(iterations / (at["drops"] + 1))))
+    drops = (iterations - 1) // step_size
+    return {"lr": at["peak_lr"], "gamma": at["ratio"] ** (1 / max(1, drops)), "step_size": step_size}
 
 
-def _exponential(at: Params, iterations: int) -> Parameters:
+def _exponential(at: Params, own: Own, iterations: int) -> Parameters:
     return {"lr": at["peak_lr"], "gamma": at["ratio"] ** (1 / max(1, iterations - 1))}
 
 
-def _to_end(at: Params, iterations: int) -> Parameters:
+def _to_end(at: Params, own: Own, iterations: int) -> Parameters:
     return {"lr": at["peak_lr"], "end_lr": at["peak_lr"] * at["ratio"], "iterations": iterations}
 
 
-def _cyclic(at: Params, iterations: int) -> Parameters:
-    return {
-        "base_lr": at["peak_lr"] * at["ratio"],
-        "max_lr": at["peak_lr"],
-        "step_size": iterations / (2 * at["cycles"]),
-    }
+def _cyclic(at: Params, own: Own, iterations: int) -> Parameters:
+    step_size = own.get("step_size", iterations / (2 * at["cycles"]))
+    return {"base_lr": at["peak_lr"] * at["ratio"], "max_lr": at["peak_lr"], "step_size": float(step_size)}
 
 
-def _exp_range(at: Params, iterations: int) -> Parameters:
-    return {**_cyclic(at, iterations), "gamma": at["decay"] ** (1 / iterations)}
+def _exp_range(at: Params, own: Own, iterations: int) -> Parameters:
+    """max_lr lies above the peak: by the first peak, at step_size, the height has shrunk already."""
+    cycle = _cyclic(at, own, iterations)
+    gamma = float(own.get("gamma", at["decay"] ** (1 / iterations)))
+    base = float(own.get("base_lr", cycle["base_lr"]))
+    return {**cycle, "max_lr": base + (at["peak_lr"] - base) / gamma ** cycle["step_size"], "gamma": gamma}
 
 
 _CYCLE = {"peak_lr": "max_lr", "ratio": "base_lr", "cycles": "step_size"}
@@ -135,19 +164,24 @@ def space(
     }
     gone = replaced(family, parameters) | set(constants)
     names = [name for name in known.stands_for if name not in gone]
-    return {name: ranges.get(name) or defaults[name] for name in names if name in ranges or name not in known.constants}
+    varied = [name for name in names if name in ranges or name not in known.constants]
+    return {name: _of_kind(name, ranges[name]) if name in ranges else defaults[name] for name in varied}
+
+
+def _of_kind(name: str, asked: Range) -> Range:
+    """A user's range of a whole coordinate holds whole numbers, said or not."""
+    whole = name in ("cycles", "drops") and asked.choices is None
+    return asked.model_copy(update={"integer": True}) if whole else asked
 
 
 def _peak(interval: Interval, parameters: Mapping[str, object]) -> Range:
-    """The study's interval, above a fixed base_lr: a cycle's peak can't lie below its base."""
+    """The study's interval, above a fixed lowest rate: a peak can't lie below its base."""
     base = parameters.get("base_lr", parameters.get("end_lr", 0.0))
     low = max(interval.low, float(base)) if isinstance(base, int | float) else interval.low
-    return Range(low=low, high=max(interval.high, 2 * low if low > interval.low else 0), log=True)
+    return Range(low=low, high=max(low, interval.high), log=True)
 
 
-def schedule(
-    family: str, constants: Params, parameters: Mapping[str, float | int | bool | str], at: Params, iterations: int
-) -> schedules.Schedule:
+def schedule(family: str, constants: Params, parameters: Own, at: Params, iterations: int) -> schedules.Schedule:
     """The schedule at a point of the search space.
 
     Raises:
@@ -159,7 +193,7 @@ def schedule(
     point = {**known.constants, **constants, **at}
     for name in known.stands_for:
         point.setdefault(name, _stand_in(known, name, parameters))
-    return schedules.make(family, **{**known.parameters(point, iterations), **parameters})
+    return schedules.make(family, **{**known.parameters(point, parameters, iterations), **parameters})
 
 
 def _stand_in(known: Coordinates, name: str, parameters: Mapping[str, object]) -> float:
@@ -175,5 +209,6 @@ def cycle_range(iterations: int, epoch_iterations: int) -> tuple[tuple[int, int]
     """
     high = iterations // (2 * MIN_STEP_EPOCHS * epoch_iterations)
     if high < 1:
-        return SHORT_RUN_CYCLES, False
+        low, high = SHORT_RUN_CYCLES
+        return (low, max(low, min(high, iterations // 2))), False
     return (max(1, math.ceil(iterations / (2 * MAX_STEP_EPOCHS * epoch_iterations))), high), True

@@ -89,9 +89,9 @@ class RangeTestOptions(SpecPart):
     """
 
     iterations: int | None = Field(default=None, ge=100, le=MAX_ITERATIONS)
-    seeds: int = Field(default=3, ge=1, le=20)
-    low: Rate | None = None
-    high: Rate | None = None
+    seeds: int = Field(default=3, ge=3, le=20)
+    low: Rate | None = Field(default=None, ge=1e-12, le=1e6)
+    high: Rate | None = Field(default=None, ge=1e-12, le=1e6)
 
     @model_validator(mode="after")
     def _ordered(self) -> RangeTestOptions:
@@ -125,6 +125,8 @@ class Range(SpecPart):
             raise ValueError(f"low ({self.low}) must not be above high ({self.high})")
         elif self.log and self.low <= 0:
             raise ValueError(f"a log range starts above 0, got low {self.low}")
+        elif self.integer and (self.low != int(self.low) or self.high != int(self.high) or (self.log and self.low < 1)):
+            raise ValueError(f"an integer range has whole ends (from 1 if log), got {self.low} and {self.high}")
         return self
 
 
@@ -218,7 +220,9 @@ def field_errors(error: ValidationError) -> list[FieldError]:
             other["loc"][: len(item["loc"])] == item["loc"] != other["loc"] for other in items
         ):
             continue  # pydantic counts the valid items of a list only
-        location = [str(part) for part in item["loc"] if part not in ("float", "int", "bool", "str")]
+        location = [str(part) for part in item["loc"]]
+        if len(location) > 1 and location[-1] in ("float", "int", "bool", "str"):
+            location.pop()  # the branch of a union
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)
         detail = item["msg"].removeprefix("Value error, ")
         if item["type"] not in ("missing", "extra_forbidden", "value_error"):

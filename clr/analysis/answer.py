@@ -7,7 +7,7 @@ that the search never saw, the same for every arm. A result that favours the bas
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from clr import schedules, search_space
@@ -16,6 +16,8 @@ from clr.plan import ArmPlan, Plan
 from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, ToTarget
 from clr.results import Trial
 
+Status = Literal["provisional", "confirmed", "none"]
+
 
 def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     """The answer so far.
@@ -23,16 +25,18 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     Args:
         study: its id. plan: its ledger. trials: its slots; range-test and confirm trials with their curves.
 
-    provisional: arms are ranked by the best validation value of their search, "not confirmed", no verdict.
-    confirmed: every confirm run has ended; ranked by mean test metric, arms with a diverged confirm run below the rest.
+    provisional: arms are ranked by the best validation value of their search, "not confirmed", no verdict, and no
+    confirm figure: a look before the last seed would be one more chance to find a winner.
+    confirmed: every confirm run has ended; ranked by mean test metric over the seeds that all confirmed arms have, arms
+    with a diverged confirm run below the rest.
     """
     arms = [_arm(plan, arm, trials) for arm in plan.arms]
-    arms = _with_differences(plan, arms)
-    confirmed = _confirmed(plan, trials, arms)
-    ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, confirmed)))]
-    status: Literal["provisional", "confirmed", "none"] = "confirmed" if confirmed else "provisional"
-    if all(arm.search_value is None for arm in ranked):
-        status = "none"
+    status = _status_of(trials, arms)
+    if status == "confirmed":
+        arms = _compared(plan, arms)
+    else:
+        arms = [arm.model_copy(update={"values": {}, "to_target": None}) for arm in arms]
+    ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
     return Answer(
         study=study,
         status=status,
@@ -48,13 +52,15 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     )
 
 
-def _confirmed(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> bool:
-    """Every arm that can be confirmed has ended its confirm runs, and one has a value."""
+def _status_of(trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> Status:
     runs = [trial for trial in trials if trial.phase == "confirm"]
-    return bool(runs) and all(trial.ended for trial in runs) and any(arm.status == "confirmed" for arm in arms)
+    whole = bool(runs) and all(trial.outcome in ("done", "diverged", "failed") for trial in runs)
+    if whole and any(arm.status == "confirmed" for arm in arms):
+        return "confirmed"
+    return "none" if all(arm.search_value is None for arm in arms) else "provisional"
 
 
-def _order(plan: Plan, confirmed: bool) -> Callable[[ArmAnswer], tuple[int, float, str]]:
+def _order(plan: Plan, status: Status) -> Callable[[ArmAnswer], tuple[int, float, str]]:
     """Sort key: confirmed and stable, confirmed with a diverged run, not confirmed, failed; best value first; name.
 
     The mean of the runs that survived flatters an arm whose others diverged: such an arm ranks below the stable ones.
@@ -62,16 +68,16 @@ def _order(plan: Plan, confirmed: bool) -> Callable[[ArmAnswer], tuple[int, floa
     sign = -1.0 if plan.facts.direction == "maximize" else 1.0
 
     def key(arm: ArmAnswer) -> tuple[int, float, str]:
-        value = arm.mean if confirmed else arm.search_value
-        return _group(arm, confirmed), math.inf if value is None else sign * value, arm.arm
+        value = arm.mean if status == "confirmed" else arm.search_value
+        return _group(arm, status), math.inf if value is None else sign * value, arm.arm
 
     return key
 
 
-def _group(arm: ArmAnswer, confirmed: bool) -> int:
+def _group(arm: ArmAnswer, status: Status) -> int:
     if arm.status == "failed":
         return 3
-    if not confirmed:
+    if status != "confirmed":
         return 0
     if arm.status == "not confirmed":
         return 2
@@ -87,10 +93,9 @@ def _count(trials: Sequence[Trial], outcome: str) -> int:
 
 
 def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
+    """One arm by itself; what compares it with others comes once every confirm run has ended."""
     search, confirm = _of(trials, "search", arm), _of(trials, "confirm", arm)
     finalist = selection.finalist(search, plan.facts.direction)
-    values = {str(t.seed): t.value for t in confirm if t.outcome == "done" and t.value is not None}
-    summary = intervals.mean(list(values.values()), resolution=_resolution(plan)) if values else None
     schedule = None
     if finalist is not None:
         schedule = search_space.schedule(arm.family, arm.constants, arm.parameters, finalist.params, plan.iterations)
@@ -98,17 +103,17 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
         rank=0,
         arm=arm.name,
         family=arm.family,
-        status=_status(finalist, search, confirm, values),
+        status=_arm_status(finalist, search, confirm),
         params=dict(finalist.params) if finalist else {},
         schedule=schedule.to_dict() if schedule else None,
         search_value=finalist.value if finalist else None,
         search_trials=len(search),
         search_failed=_count(search, "failed"),
         search_diverged=_count(search, "diverged"),
-        mean=summary.mean if summary else None,
-        interval=_bounds(summary.interval) if summary else None,
-        prediction=_bounds(summary.prediction) if summary else None,
-        values=values,
+        mean=None,
+        interval=None,
+        prediction=None,
+        values={str(t.seed): t.value for t in confirm if t.outcome == "done" and t.value is not None},
         confirm_failed=_count(confirm, "failed"),
         confirm_diverged=_count(confirm, "diverged"),
         difference=None,
@@ -119,41 +124,49 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
     )
 
 
-def _status(
-    finalist: Trial | None, search: Sequence[Trial], confirm: Sequence[Trial], values: Mapping[str, float]
+def _arm_status(
+    finalist: Trial | None, search: Sequence[Trial], confirm: Sequence[Trial]
 ) -> Literal["confirmed", "not confirmed", "failed"]:
-    if values and all(trial.ended for trial in confirm):
-        return "confirmed"
+    """Confirmed: at least half of its confirm runs are done; one that lost more would take its seeds from every arm."""
+    if confirm and all(trial.ended for trial in confirm):
+        return "confirmed" if 2 * _count(confirm, "done") >= len(confirm) else "failed"
     searched_in_vain = finalist is None and bool(search) and all(trial.ended for trial in search)
-    confirmed_in_vain = bool(confirm) and all(trial.ended for trial in confirm)
-    return "failed" if searched_in_vain or confirmed_in_vain else "not confirmed"
+    return "failed" if searched_in_vain else "not confirmed"
 
 
-def _bounds(pair: intervals.Interval | None) -> Bounds | None:
-    return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
-
-
-def _with_differences(plan: Plan, arms: Sequence[ArmAnswer]) -> list[ArmAnswer]:
-    """Paired differences to the baseline over the seeds that every confirmed arm has, simultaneous over the arms."""
+def _compared(plan: Plan, arms: Sequence[ArmAnswer]) -> list[ArmAnswer]:
+    """Mean, intervals and difference of every confirmed arm, all over the same seeds."""
     confirmed = [arm for arm in arms if arm.status == "confirmed"]
-    baseline = next((arm for arm in confirmed if arm.arm == plan.baseline), None)
-    if baseline is None or len(confirmed) < 2:
-        return list(arms)
-    seeds = [seed for seed in baseline.values if all(seed in arm.values for arm in confirmed)]
-    others = [arm for arm in confirmed if arm is not baseline]
-    found = _differences(plan, baseline, others, seeds)
-    return [arm.model_copy(update={"difference": found.get(arm.arm)}) for arm in arms]
-
-
-def _differences(
-    plan: Plan, baseline: ArmAnswer, others: Sequence[ArmAnswer], seeds: Sequence[str]
-) -> dict[str, Difference]:
+    seeds = [seed for seed in confirmed[0].values if all(seed in arm.values for arm in confirmed)]
     if not seeds:
+        return list(arms)
+    differences = _differences(plan, confirmed, seeds)
+    return [_with_figures(plan, arm, seeds, differences) if arm in confirmed else arm for arm in arms]
+
+
+def _with_figures(plan: Plan, arm: ArmAnswer, seeds: Sequence[str], differences: dict[str, Difference]) -> ArmAnswer:
+    summary = intervals.mean([arm.values[seed] for seed in seeds], resolution=_resolution(plan))
+    figures = {
+        "mean": summary.mean,
+        "interval": _bounds(summary.interval),
+        "prediction": _bounds(summary.prediction),
+        "difference": differences.get(arm.arm),
+    }
+    return arm.model_copy(update=figures)
+
+
+def _differences(plan: Plan, confirmed: Sequence[ArmAnswer], seeds: Sequence[str]) -> dict[str, Difference]:
+    """Paired differences to the baseline, simultaneous over the arms."""
+    baseline = next((arm for arm in confirmed if arm.arm == plan.baseline), None)
+    others = [arm for arm in confirmed if arm is not baseline]
+    if baseline is None or not others:
         return {}
     table = [[arm.values[seed] for seed in seeds] for arm in [baseline, *others]]
     found = intervals.dunnett(table, baseline=0, resolution=_resolution(plan))
     return {
-        arm.arm: Difference(mean=d.mean, interval=_bounds(d.interval), pairs=d.pairs, note=d.note)
+        arm.arm: Difference(
+            mean=d.mean, interval=_bounds(d.interval), pairs=d.pairs, identical=d.identical, note=d.note
+        )
         for arm, d in zip(others, found, strict=True)
     }
 
@@ -162,6 +175,10 @@ def _resolution(plan: Plan) -> float | None:
     """The least step of an accuracy: one test image. It stands for the spread where runs show none."""
     size = plan.facts.test_size
     return 1 / size if size and plan.facts.metric == "accuracy" else None
+
+
+def _bounds(pair: intervals.Interval | None) -> Bounds | None:
+    return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
 
 
 def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:
@@ -182,9 +199,13 @@ def _notes(plan: Plan, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> li
     settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
     notes = [*plan.notes, *(settled.notes if settled else ())]
     for arm in arms:
-        if arm.confirm_failed or arm.confirm_diverged:
-            notes.append(
-                f"{arm.arm}: of {len(arm.trials)} confirm runs {arm.confirm_diverged} diverged and "
-                f"{arm.confirm_failed} failed; their seeds left the paired analysis of every arm."
-            )
+        lost = arm.confirm_failed + arm.confirm_diverged
+        if not lost:
+            continue
+        runs = (
+            f"{arm.arm}: of {len(arm.trials)} confirm runs {arm.confirm_diverged} diverged, {arm.confirm_failed} failed"
+        )
+        kept = arm.status == "confirmed"
+        notes.append(f"{runs}; {'their seeds left the comparison of every arm' if kept else 'it was not compared'}.")
+    notes += [f"{arm.arm}: {arm.difference.note}." for arm in arms if arm.difference and arm.difference.note]
     return notes

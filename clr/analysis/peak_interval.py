@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clr.analysis import bounds
+from clr.errors import InvalidNumbers
 from clr.plan import RAMP_RERUNS, Plan
 from clr.resources import RampCurve, RangeTestResource
 from clr.results import Trial
@@ -66,13 +68,23 @@ def _read(plan: Plan, low: float, high: float, trials: Sequence[Trial]) -> bound
         return None
     length, every = plan.range_test.iterations, plan.range_test.evaluate_every
     grid = list(range(every, length + 1, every))
-    sign = 1.0 if plan.facts.direction == "maximize" else -1.0
     values = np.full((len(curves), len(grid)), np.nan)
     for row, trial in enumerate(curves):
         for evaluation in trial.curve:
             if evaluation.iteration % every == 0 and plan.facts.metric in evaluation.metrics:
-                values[row, evaluation.iteration // every - 1] = sign * evaluation.metrics[plan.facts.metric]
-    return bounds.read(np.array(ramp_rates(low, high, length, grid)), values, ramp="exponential", iterations=length)
+                values[row, evaluation.iteration // every - 1] = evaluation.metrics[plan.facts.metric]
+    if plan.facts.direction == "minimize":
+        values = _as_rising(values)
+    try:
+        return bounds.read(np.array(ramp_rates(low, high, length, grid)), values, ramp="exponential", iterations=length)
+    except InvalidNumbers:  # no seed has a value at the ramp's start: there is nothing to read
+        return None
+
+
+def _as_rising(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A metric to minimise, turned over; beyond its start it only says that training has failed, however large."""
+    turned = -values
+    return np.maximum(turned, np.nanmedian(turned[:, : max(5, turned.shape[1] // 10)]))
 
 
 def next_ramp(plan: Plan, rounds: Sequence[RampRound]) -> tuple[float, float] | None:
@@ -83,6 +95,8 @@ def next_ramp(plan: Plan, rounds: Sequence[RampRound]) -> tuple[float, float] | 
         return plan.range_test.low, plan.range_test.high
     last = rounds[-1]
     if not last.ended or last.reading is None or len(rounds) > RAMP_RERUNS:
+        return None
+    if len(last.reading.per_seed) < bounds.MIN_SEEDS:  # another ramp could not be clear either
         return None
     return bounds.next_ramp(last.reading, last.low, last.high, reruns=len(rounds) - 1)
 
@@ -134,12 +148,13 @@ def resource(study: str, plan: Plan, trials: Sequence[Trial]) -> RangeTestResour
 
 def _curve(plan: Plan, ramp: RampRound, trial: Trial) -> RampCurve:
     assert plan.range_test is not None
-    at = [e.iteration for e in trial.curve]
+    curve = [e for e in trial.curve if plan.facts.metric in e.metrics]
+    at = [e.iteration for e in curve]
     return RampCurve(
         seed=trial.seed,
         state=trial.outcome or "running",
         iterations=tuple(at),
         rates=tuple(ramp_rates(ramp.low, ramp.high, plan.range_test.iterations, at)),
-        accuracy=tuple(e.metrics[plan.facts.metric] for e in trial.curve),
-        loss=tuple(e.metrics.get("loss", e.metrics[plan.facts.metric]) for e in trial.curve),
+        accuracy=tuple(e.metrics[plan.facts.metric] for e in curve),
+        loss=tuple(e.metrics.get("loss", e.metrics[plan.facts.metric]) for e in curve),
     )

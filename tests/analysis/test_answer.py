@@ -86,7 +86,7 @@ def test_nothing_finished_says_so(plan: Plan) -> None:
 
     assert found.status == "none"
     assert found.best is None
-    assert "nothing can be said" in found.sentence
+    assert "no search trial has finished" in found.sentence
 
 
 def test_a_lost_seed_leaves_the_paired_analysis_of_every_arm_and_is_counted(plan: Plan, trials: list[Trial]) -> None:
@@ -97,6 +97,10 @@ def test_a_lost_seed_leaves_the_paired_analysis_of_every_arm_and_is_counted(plan
     by_name = {arm.arm: arm for arm in found.arms}
     assert by_name["cosine"].confirm_failed == 1
     assert len(by_name["cosine"].values) == 4 and len(by_name["exp_range"].values) == 5
+    assert by_name["exp_range"].mean == pytest.approx(
+        sum(v for seed, v in by_name["exp_range"].values.items() if seed != str(lost.seed)) / 4
+    ), "means of arms that are compared are over the same seeds"
+    assert "4 paired seeds" in found.sentence
     assert {arm.difference.pairs for arm in found.arms if arm.difference} == {4}
     assert any("cosine" in note and "1 failed" in note for note in found.notes)
 
@@ -163,3 +167,59 @@ def test_iterations_to_target_only_where_a_target_was_given(trials: list[Trial],
 
     assert all(arm.to_target is None for arm in answer("s", plan, trials).arms)
     assert all(arm.to_target and arm.to_target.reason for arm in answer("s", with_target, trials).arms)
+
+
+def confirm_of(trials: list[Trial], arm: str) -> list[Trial]:
+    return [t for t in trials if t.phase == "confirm" and t.arm == arm]
+
+
+def without(trials: list[Trial], lost: list[Trial], outcome: str) -> list[Trial]:
+    return [replace(t, outcome=outcome, value=None) if t in lost else t for t in trials]
+
+
+def test_a_better_arm_that_diverged_once_is_named_with_its_count(plan: Plan, trials: list[Trial]) -> None:
+    better = with_values(plan, trials, cosine=0.05)
+
+    found = answer("s", plan, without(better, confirm_of(better, "cosine")[:1], "diverged"))
+
+    assert found.best is not None and found.best.arm != "cosine"
+    assert "of the arms without a diverged run" in found.sentence
+    assert found.arms[-1].arm == "cosine" and found.arms[-1].confirm_diverged == 1
+
+
+def test_an_arm_that_lost_most_of_its_seeds_leaves_the_others_theirs(plan: Plan, trials: list[Trial]) -> None:
+    found = answer("s", plan, without(trials, confirm_of(trials, "cosine")[:4], "diverged"))
+
+    assert found.arms[-1].status == "failed"
+    assert {arm.difference.pairs for arm in found.arms if arm.difference} == {5}
+    assert any("not compared" in note for note in found.notes)
+
+
+def test_cancelled_runs_give_no_verdict(plan: Plan, trials: list[Trial]) -> None:
+    found = answer("s", plan, without(trials, confirm_of(trials, "cosine")[:3], "cancelled"))
+
+    assert found.status == "provisional"
+    assert all(arm.mean is None and not arm.values for arm in found.arms)
+
+
+def test_arms_equal_seed_by_seed_are_identical(plan: Plan, trials: list[Trial]) -> None:
+    same = dict(zip(plan.confirm_seeds, (0.9, 0.91, 0.92, 0.93, 0.94), strict=True))
+
+    found = answer("s", plan, [replace(t, value=same[t.seed]) if t.phase == "confirm" else t for t in trials])
+
+    assert found.sentence.startswith("Identical")
+    assert all(arm.difference.identical for arm in found.arms if arm.difference)
+
+
+def test_a_study_in_which_every_run_diverged_says_so(plan: Plan) -> None:
+    diverged = simulated.run(plan, end=lambda slot: replace(simulated.ended(slot), outcome="diverged", value=None))
+
+    found = answer("s", plan, diverged)
+
+    assert "in every arm the runs diverged or failed" in found.sentence
+
+
+def test_an_unequal_search_is_said_in_the_sentence() -> None:
+    plan = simulated.a_plan(arms=["cosine", {"family": "fixed", "fixed": {"lr": 0.1}}], confirm_seeds=5)
+
+    assert "searched unequally, 1 to 6 trials" in answer("s", plan, simulated.run(plan)).sentence

@@ -1,0 +1,287 @@
+"""Spec and task facts -> the plan of a study (its ledger): pure.
+
+The plan is fair by construction: every arm gets the same trials, seeds and iterations. It fixes each slot's number, so
+that numbers do not depend on which worker was faster.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from clr import search_space
+from clr.protocol import Message, TaskFacts, TrialConfig
+from clr.results import Phase
+from clr.spec import ArmSpec, Interval, Range, StudySpec
+
+RAMP_EVALUATIONS = 120  # range-test: 20 per decade over six decades
+RAMP_ITERATIONS = 1_000  # at least; or 4 epochs
+RAMP_EPOCHS = 4
+RAMP_RERUNS = 3  # high x 10 twice, low / 100 once
+DEFAULT_EVALUATIONS = 20
+FIRST_ROUND = 10  # the random part of a search: half of the trials, at most this
+
+SGD_RAMP, SGD_INTERVAL = Interval(low=1e-5, high=10.0), Interval(low=1e-3, high=1.0)
+ADAM_RAMP, ADAM_INTERVAL = Interval(low=1e-6, high=1.0), Interval(low=1e-5, high=1e-2)
+
+
+class PlannedSlot(Message):
+    """A slot as it is written when its round opens."""
+
+    phase: Phase
+    arm: str
+    round: int
+    position: int
+    number: int
+    params: dict[str, Any] = Field(default_factory=dict)
+    config: TrialConfig
+
+
+class RangeTestPlan(Message):
+    """Three seeds of one ramp; all validate on the same split."""
+
+    seeds: tuple[int, ...]
+    split_seed: int
+    iterations: int
+    evaluate_every: int
+    low: float
+    high: float
+
+
+class ArmPlan(Message):
+    """What one arm may use. `rounds`: trials of each search round."""
+
+    name: str
+    family: str
+    constants: dict[str, float]
+    parameters: dict[str, float | int | bool | str]
+    ranges: dict[str, Range]
+    rounds: tuple[int, ...]
+
+    @property
+    def trials(self) -> int:
+        return sum(self.rounds)
+
+
+class Plan(Message):
+    """The ledger of a study.
+
+    `base` is the config that every search trial shares; schedule and seeds are filled in per slot.
+    `interval`: of every arm's peak rate where the user gave it; else the range test finds it.
+    """
+
+    facts: TaskFacts
+    base: TrialConfig
+    epoch_iterations: int
+    range_test: RangeTestPlan | None
+    interval: Interval | None
+    default_interval: Interval
+    arms: tuple[ArmPlan, ...]
+    cycles: tuple[int, int]
+    sampler: str
+    sampler_seed: int
+    search_seed: int
+    confirm_seeds: tuple[int, ...]
+    baseline: str
+    target: float | None
+    notes: tuple[str, ...]
+
+    def arm(self, name: str) -> ArmPlan:
+        return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def iterations(self) -> int:
+        return self.base.iterations
+
+    @property
+    def slots(self) -> int:
+        """Slots of the plan, reruns of the range test aside."""
+        return self._ramps + sum(arm.trials for arm in self.arms) + len(self.confirm_seeds) * len(self.arms)
+
+    @property
+    def training_iterations(self) -> int:
+        """Iterations of all slots, reruns of the range test aside."""
+        ramp = self.range_test.iterations * self._ramps if self.range_test else 0
+        return ramp + (self.slots - self._ramps) * self.iterations
+
+    @property
+    def _ramps(self) -> int:
+        return len(self.range_test.seeds) if self.range_test else 0
+
+    @cached_property
+    def search_numbers(self) -> dict[tuple[str, int], int]:
+        """(arm, trial of the arm) -> the slot's number: arms take turns."""
+        longest = max(arm.trials for arm in self.arms)
+        turns = [(arm.name, t) for t in range(longest) for arm in self.arms if t < arm.trials]
+        return {turn: number for number, turn in enumerate(turns, start=self._ramps + 1)}
+
+    def number(self, phase: Phase, arm: str, index: int) -> int:
+        """A slot's number: range test from 1, then search, then confirm, then reruns of the range test; describe is 0.
+
+        `index` counts the slots of this phase and arm over all rounds.
+        """
+        if phase == "describe":
+            return 0
+        if phase == "range-test":
+            return index + 1 if index < self._ramps else self.slots + 1 + index - self._ramps
+        if phase == "search":
+            return self.search_numbers[arm, index]
+        names = [a.name for a in self.arms]
+        return self._ramps + len(self.search_numbers) + 1 + index * len(names) + names.index(arm)
+
+
+def seeds(seed: int, purpose: str, count: int) -> tuple[int, ...]:
+    """Independent seeds for one purpose of a study, all different; the k-th does not depend on count."""
+    found: dict[int, None] = {}
+    for k in itertools.count():
+        if len(found) == count:
+            return tuple(found)
+        found[int(np.random.SeedSequence([seed, *purpose.encode(), k]).generate_state(1)[0])] = None
+    raise AssertionError("the count has no end")
+
+
+def rounds(trials: int, size: int) -> tuple[int, ...]:
+    """Trials of each round: half (at most 10) first, then `size` each."""
+    first = min(FIRST_ROUND, math.ceil(trials / 2))
+    full, rest = divmod(trials - first, size)
+    return (first, *[size] * full, *([rest] if rest else []))
+
+
+def epoch_iterations(facts: TaskFacts, batch_size: int) -> int:
+    """Updates of one pass over the training split; the last, smaller batch is dropped."""
+    return max(1, facts.train_size // batch_size)
+
+
+def iterations(spec: StudySpec, facts: TaskFacts) -> int:
+    if spec.budget.iterations is not None:
+        return spec.budget.iterations
+    assert spec.budget.epochs is not None
+    return max(1, round(spec.budget.epochs * epoch_iterations(facts, spec.batch_size)))
+
+
+def make(spec: StudySpec, facts: TaskFacts) -> Plan:
+    """The plan of a spec that `check` found nothing wrong with."""
+    length, epoch = iterations(spec, facts), epoch_iterations(facts, spec.batch_size)
+    cycles, long_enough = search_space.cycle_range(length, epoch)
+    (search_seed,), (sampler_seed,) = seeds(spec.seed, "search", 1), seeds(spec.seed, "sampler", 1)
+    given = spec.bounds if isinstance(spec.bounds, Interval) else None
+    base = _base(spec, facts, length, search_seed)
+    ramp = _range_test(spec, epoch) if given is None else None
+    arms = tuple(arm_plan(arm, spec, given or SGD_INTERVAL, cycles) for arm in spec.arms)
+    return Plan(
+        facts=facts,
+        base=base,
+        epoch_iterations=epoch,
+        range_test=ramp,
+        interval=given,
+        default_interval=ADAM_INTERVAL if _is_adam(spec) else SGD_INTERVAL,
+        arms=arms,
+        cycles=cycles,
+        sampler=spec.sampler,
+        sampler_seed=sampler_seed,
+        search_seed=search_seed,
+        confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds),
+        baseline=spec.baseline_arm,
+        target=spec.target,
+        notes=tuple(_notes(spec, arms, length, epoch, cycles, long_enough)),
+    )
+
+
+def describe_slot(spec: StudySpec) -> PlannedSlot:
+    """The first slot of a study whose task's facts depend on its options: the worker that runs it finds them."""
+    config = TrialConfig(
+        phase="describe",
+        task=spec.task.name,
+        task_options=spec.task.options,
+        model="-",
+        optimizer=spec.optimizer.name,
+        batch_size=spec.batch_size,
+        iterations=1,
+        evaluate_every=1,
+        schedule={"family": "fixed", "lr": 1.0},
+        seed=0,
+        split_seed=0,
+    )
+    return PlannedSlot(phase="describe", arm="", round=0, position=0, number=0, config=config)
+
+
+def _base(spec: StudySpec, facts: TaskFacts, length: int, seed: int) -> TrialConfig:
+    model = spec.model.name if spec.model else facts.default_model
+    return TrialConfig(
+        phase="search",
+        task=spec.task.name,
+        task_options=spec.task.options,
+        model=model,
+        model_options=spec.model.options if spec.model else {},
+        optimizer=spec.optimizer.name,
+        optimizer_options=spec.optimizer.options,
+        batch_size=spec.batch_size,
+        iterations=length,
+        evaluate_every=spec.evaluate_every or max(1, length // DEFAULT_EVALUATIONS),
+        schedule={"family": "fixed", "lr": 1.0},
+        seed=seed,
+        split_seed=seed,
+    )
+
+
+def _range_test(spec: StudySpec, epoch: int) -> RangeTestPlan:
+    asked, (low, high) = spec.range_test, ramp_ends(spec)
+    length = asked.iterations or max(RAMP_ITERATIONS, RAMP_EPOCHS * epoch)
+    every = max(1, math.ceil(length / RAMP_EVALUATIONS))
+    (split_seed,) = seeds(spec.seed, "range-test split", 1)
+    return RangeTestPlan(
+        seeds=seeds(spec.seed, "range-test", asked.seeds),
+        split_seed=split_seed,
+        iterations=every * math.ceil(length / every),
+        evaluate_every=every,
+        low=low,
+        high=high,
+    )
+
+
+def ramp_ends(spec: StudySpec) -> tuple[float, float]:
+    """First and last rate of the range test's ramp."""
+    default = ADAM_RAMP if _is_adam(spec) else SGD_RAMP
+    return spec.range_test.low or default.low, spec.range_test.high or default.high
+
+
+def _is_adam(spec: StudySpec) -> bool:
+    return spec.optimizer.name.startswith("adam")
+
+
+def arm_plan(arm: ArmSpec, spec: StudySpec, interval: Interval, cycles: tuple[int, int]) -> ArmPlan:
+    names = search_space.coordinates(arm.family)
+    constants = {name: float(value) for name, value in arm.fixed.items() if name in names}
+    parameters = {name: value for name, value in arm.fixed.items() if name not in names}
+    varied = search_space.space(arm.family, constants, parameters, arm.search, interval, cycles)
+    # An arm with nothing to search would train the same run again and again: one trial is its whole search.
+    trials = rounds(spec.trials, spec.round_size) if varied else (1,)
+    return ArmPlan(
+        name=arm.name, family=arm.family, constants=constants, parameters=parameters, ranges=arm.search, rounds=trials
+    )
+
+
+def _notes(
+    spec: StudySpec, arms: Sequence[ArmPlan], length: int, epoch: int, cycles: tuple[int, int], long_enough: bool
+) -> Iterator[str]:
+    cyclic = [arm.name for arm in arms if "cycles" in search_space.coordinates(arm.family)]
+    if cyclic and not long_enough:
+        yield (
+            f"{length} iterations are {length / epoch:.3g} epochs: too short for a cycle with a step size of "
+            f"2 epochs, so {', '.join(cyclic)} search {cycles[0]} to {cycles[1]} cycles."
+        )
+    for arm in arms:
+        step_size = arm.parameters.get("step_size")
+        if not isinstance(step_size, int | float) or "cycles" not in search_space.coordinates(arm.family):
+            continue
+        if length % (2 * step_size):
+            yield f"{arm.name}: a run of {length} iterations does not end at the end of a cycle of 2 x {step_size:g}."
+    single = [arm.name for arm in arms if arm.trials == 1]
+    if single and spec.trials > 1:
+        yield f"Nothing is searched in {', '.join(single)}: one search trial each."

@@ -1,0 +1,249 @@
+"""Everything that is wrong with a spec's meaning, by field, before any work starts: pure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from clr import optimizers, schedules, search_space
+from clr.errors import FieldError, InvalidSchedule
+from clr.plan import ledger
+from clr.protocol import TaskFacts
+from clr.spec import MAX_ITERATIONS, MAX_SLOTS, ArmSpec, Interval, Range, StudySpec
+
+MIN_RAMP = 10.0  # highest / lowest rate of a range test: less holds no rise and no edge
+UNKNOWN_LENGTH = 10_000  # stands for a run's length while the task's size is not known
+JSON_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "string": str, "number": (int, float), "integer": int, "boolean": bool, "array": (list, tuple), "object": dict,
+}  # fmt: skip
+
+
+def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) -> tuple[FieldError, ...]:
+    """Everything wrong with a spec's meaning, by field; () where it can run.
+
+    Args:
+        facts: of the task; None where nobody announced it. Where they depend on options (fixed=False, sizes 0) the
+            checks that need sizes wait until a describe slot has found them.
+        known_tasks: names that workers announced.
+    """
+    found = [*_task(spec, known_tasks), *_size(spec), *_optimizer(spec), *_ramp(spec), *_names(spec)]
+    sized = facts is not None and facts.train_size > 0
+    if facts is not None and spec.task.name in known_tasks:
+        found += [*_task_options(spec, facts), *_target(spec, facts)]
+        found += [*_against_facts(spec, facts)] if sized or facts.fixed else []
+    length = ledger.iterations(spec, facts) if facts is not None and sized else spec.budget.iterations
+    epoch = ledger.epoch_iterations(facts, spec.batch_size) if facts is not None and sized else 1
+    for index, arm in enumerate(spec.arms):
+        found += _arm(f"/arms/{index}", arm, spec, length, epoch)
+    return tuple(found)
+
+
+def _task(spec: StudySpec, known: Sequence[str]) -> Iterator[FieldError]:
+    if spec.task.name not in known:
+        names = ", ".join(sorted(known)) or "none yet"
+        yield FieldError(
+            "/task",
+            f"no worker announced a task {spec.task.name!r}; announced: {names}. "
+            "A worker announces its tasks when it starts: clr worker --tasks MODULE.",
+        )
+
+
+def _size(spec: StudySpec) -> Iterator[FieldError]:
+    slots = len(spec.arms) * (spec.trials + spec.confirm_seeds)
+    if slots > MAX_SLOTS:
+        yield FieldError(
+            "/trials",
+            f"{len(spec.arms)} arms of {spec.trials} search and {spec.confirm_seeds} confirm trials are "
+            f"{slots:,} trials; a study has at most {MAX_SLOTS:,}",
+        )
+
+
+def _optimizer(spec: StudySpec) -> Iterator[FieldError]:
+    name, options = spec.optimizer.name, spec.optimizer.options
+    if name not in optimizers.names():
+        yield from (FieldError("/optimizer", detail) for detail in optimizers.check(name, {}))
+        return
+    wrong = [
+        FieldError(f"/optimizer/options/{option}", detail)
+        for option, value in options.items()
+        for detail in optimizers.check(name, {option: value})
+    ]
+    yield from wrong
+    if not wrong:  # what only the options together break
+        yield from (FieldError("/optimizer/options", detail) for detail in optimizers.check(name, options))
+
+
+def _ramp(spec: StudySpec) -> Iterator[FieldError]:
+    low, high = ledger.ramp_ends(spec)
+    if high < MIN_RAMP * low:
+        yield FieldError(
+            "/range_test",
+            f"its rates must rise {MIN_RAMP:g} times at least, got {low:g} to {high:g} (defaults included)",
+        )
+
+
+def _names(spec: StudySpec) -> Iterator[FieldError]:
+    names = [arm.name for arm in spec.arms]
+    for index, arm in enumerate(spec.arms):
+        if arm.name in names[:index]:
+            yield FieldError(f"/arms/{index}/name", f"another arm has the name {arm.name!r} already: give each its own")
+    if spec.baseline and spec.baseline not in names:
+        yield FieldError("/baseline", f"no arm has the name {spec.baseline!r}; arms: {', '.join(names)}")
+
+
+def _task_options(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
+    known: dict[str, dict[str, Any]] = facts.options_schema.get("properties", {})
+    for name, value in spec.task.options.items():
+        expected = JSON_TYPES.get(str(known.get(name, {}).get("type")), object)
+        if name not in known:
+            detail = f"{facts.name} has no such option; it has: {', '.join(known) or 'none'}"
+            yield FieldError(f"/task/options/{name}", detail)
+        elif not isinstance(value, expected) or (isinstance(value, bool) and expected not in (bool, object)):
+            yield FieldError(f"/task/options/{name}", f"must be a {known[name]['type']}, got {value!r}")
+    for name in facts.options_schema.get("required", []):
+        if name not in spec.task.options:
+            detail = f"{facts.name} needs it: {known.get(name, {}).get('description', 'see its schema')}"
+            yield FieldError(f"/task/options/{name}", detail)
+
+
+def _target(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
+    if spec.target is not None and facts.metric == "accuracy" and not 0 < spec.target <= 1:
+        yield FieldError("/target", f"an accuracy is a fraction: must lie in 0 to 1, got {spec.target:g}")
+
+
+def _against_facts(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
+    for split in ("train", "validation", "test"):
+        if not getattr(facts, f"{split}_size"):
+            yield FieldError("/task", f"the {split} split of {facts.name} is empty")
+    if spec.model is not None and spec.model.name not in facts.models:
+        models = ", ".join(facts.models)
+        yield FieldError("/model", f"{facts.name} has no model {spec.model.name!r}; it has: {models}")
+    if spec.batch_size > facts.train_size:
+        detail = f"must not be above the training split's {facts.train_size} examples, got {spec.batch_size}"
+        yield FieldError("/batch_size", detail)
+    length = ledger.iterations(spec, facts)
+    if length > MAX_ITERATIONS:
+        detail = f"{spec.budget.epochs} epochs are {length:,} iterations; at most {MAX_ITERATIONS:,}"
+        yield FieldError("/budget/epochs", detail)
+    if spec.evaluate_every is not None and spec.evaluate_every > length:
+        detail = f"must not be above the run's {length} iterations, got {spec.evaluate_every}"
+        yield FieldError("/evaluate_every", detail)
+
+
+def _arm(pointer: str, arm: ArmSpec, spec: StudySpec, length: int | None, epoch: int) -> Sequence[FieldError]:
+    """What is wrong with one arm. `length`: None while the run's length is not known."""
+    if arm.family not in schedules.names():
+        known = ", ".join(schedules.names())
+        return [FieldError(f"{pointer}/family", f"no schedule family {arm.family!r}; known: {known}")]
+    wrong = [*_keys(pointer, arm), *_values(pointer, arm, length or UNKNOWN_LENGTH)]
+    if wrong:
+        return wrong
+    return [*_corners_fault(pointer, arm, spec, length or UNKNOWN_LENGTH, epoch), *_long_cycle(pointer, arm, length)]
+
+
+def _keys(pointer: str, arm: ArmSpec) -> Iterator[FieldError]:
+    own = list(schedules.json_schema(arm.family)["properties"])
+    coordinates = search_space.coordinates(arm.family)
+    for name in arm.fixed:
+        if name not in own and name not in coordinates:
+            known = ", ".join([*own, *coordinates])
+            yield FieldError(f"{pointer}/fixed/{name}", f"{arm.family} has no such parameter; it has: {known}")
+    for name in arm.search:
+        if name not in coordinates:
+            known = ", ".join(coordinates) or "nothing"
+            yield FieldError(f"{pointer}/search/{name}", f"{arm.family} can't search it; it can search: {known}")
+        elif name in arm.fixed or name in search_space.replaced(arm.family, arm.fixed):
+            yield FieldError(f"{pointer}/search/{name}", "is fixed in the same arm: fix it or search it")
+    for name in search_space.replaced(arm.family, arm.fixed) & set(arm.fixed):
+        yield FieldError(f"{pointer}/fixed/{name}", "and the parameter that it stands for are both fixed: give one")
+    required = schedules.json_schema(arm.family)["required"]
+    if not coordinates and (missing := [name for name in required if name not in arm.fixed]):
+        detail = f"{arm.family} has no default search: fix its parameters; missing: {', '.join(missing)}"
+        yield FieldError(f"{pointer}/fixed", detail)
+
+
+def _values(pointer: str, arm: ArmSpec, length: int) -> Iterator[FieldError]:
+    """Each value by its own rule, so that every wrong one is listed."""
+    coordinates = search_space.coordinates(arm.family)
+    properties = schedules.json_schema(arm.family)["properties"]
+    for name, value in arm.fixed.items():
+        fault = ""
+        if name in coordinates:
+            fault = search_space.rule(name, length).fault(value)
+        elif name in properties:
+            fault = _schema_fault(properties[name], value)
+        if fault:
+            yield FieldError(f"{pointer}/fixed/{name}", fault)
+    for name, asked in arm.search.items():
+        ends = asked.choices or (asked.low, asked.high)
+        faults = [search_space.rule(name, length).fault(end) for end in ends] if name in coordinates else []
+        if fault := next(filter(None, faults), ""):
+            yield FieldError(f"{pointer}/search/{name}", fault)
+
+
+def _schema_fault(schema: Mapping[str, Any], value: object) -> str:
+    """The bounds of a number in JSON schema; the rest is the schedule's own business."""
+    if "minimum" not in schema and "exclusiveMinimum" not in schema and "maximum" not in schema:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"must be a number, got {value!r}"
+    if value < schema.get("minimum", -math.inf):
+        return f"must be at least {schema['minimum']:g}, got {value!r}"
+    if value <= schema.get("exclusiveMinimum", -math.inf):
+        return f"must be above {schema['exclusiveMinimum']:g}, got {value!r}"
+    return f"must be at most {schema['maximum']:g}, got {value!r}" if value > schema.get("maximum", math.inf) else ""
+
+
+def _corners_fault(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, epoch: int) -> Iterator[FieldError]:
+    """Builds the arm's schedule at the corners of its space: what no point can satisfy is found before any work."""
+    interval = spec.bounds if isinstance(spec.bounds, Interval) else ledger.SGD_INTERVAL
+    cycles, _ = search_space.cycle_range(length, epoch)
+    plan = ledger.arm_plan(arm, spec, interval, cycles)
+    space = search_space.space(arm.family, plan.constants, plan.parameters, arm.search, interval, cycles)
+    try:
+        for corner in _corners(space):
+            made = search_space.schedule(arm.family, plan.constants, plan.parameters, corner, length)
+            if not all(math.isfinite(made(i)) for i in (0, length // 2, length - 1)):
+                raise ValueError("its rates are not finite")
+    except InvalidSchedule as error:
+        yield FieldError(f"{pointer}/{_blamed(arm, error.parameter)}", f"{error.rule}, got {error.value!r}")
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        yield FieldError(f"{pointer}/fixed", f"no schedule can be made of these values: {error}")
+    if isinstance(spec.bounds, Interval) and (base := _lowest(arm)) is not None and base >= spec.bounds.high:
+        detail = f"must be below the highest peak rate that is searched ({spec.bounds.high:g}), got {base:g}"
+        yield FieldError(f"{pointer}/fixed/{'base_lr' if 'base_lr' in arm.fixed else 'end_lr'}", detail)
+
+
+def _lowest(arm: ArmSpec) -> float | None:
+    """A lowest rate that is fixed while the peak is searched."""
+    value = arm.fixed.get("base_lr", arm.fixed.get("end_lr"))
+    searched = not {"lr", "max_lr", "peak_lr"} & set(arm.fixed)
+    return float(value) if searched and isinstance(value, int | float) else None
+
+
+def _blamed(arm: ArmSpec, parameter: str) -> str:
+    """Where a wrong own parameter came from: it itself, or a coordinate that sets it."""
+    if parameter in arm.fixed:
+        return f"fixed/{parameter}"
+    known = search_space.COORDINATES.get(arm.family)
+    for name in known.stands_for if known else ():
+        if name in arm.search:
+            return f"search/{name}"
+    return "fixed"
+
+
+def _corners(space: Mapping[str, Range]) -> Iterator[dict[str, float]]:
+    ends = [(min(r.choices), max(r.choices)) if r.choices else (r.low or 0.0, r.high or 0.0) for r in space.values()]
+    for values in itertools.product(*ends):
+        yield dict(zip(space, values, strict=True))
+
+
+def _long_cycle(pointer: str, arm: ArmSpec, length: int | None) -> Iterator[FieldError]:
+    step_size = arm.fixed.get("step_size")
+    if length is None or "cycles" not in search_space.coordinates(arm.family) or not isinstance(step_size, int | float):
+        return
+    if 2 * step_size > length:
+        detail = f"a cycle of 2 x {step_size:g} iterations is longer than the run's {length}"
+        yield FieldError(f"{pointer}/fixed/step_size", detail)
