@@ -107,7 +107,7 @@ def test_making_a_model_leaves_the_global_generators_alone(task: Task) -> None:
 
 
 def test_a_wrong_model_option_is_refused_by_name(task: Task) -> None:
-    with pytest.raises(TaskError, match=r"has no option depth\. Options: hidden"):
+    with pytest.raises(TaskError, match=r"has no option depth\. Its options: hidden"):
         task.model("mlp", {"depth": 3}, 0)
 
 

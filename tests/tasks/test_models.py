@@ -103,10 +103,26 @@ def test_an_mlp_has_the_hidden_layers_asked_for(hidden: list[int], parameters: i
     assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
 
 
-@pytest.mark.parametrize("hidden", [32, [0], [1.5], ["a"], [True]])
-def test_a_width_that_is_no_number_is_refused(hidden: object) -> None:
-    with pytest.raises(TaskError, match="hidden of mlp must be a list of whole numbers"):
-        factory.make("mlp", {"hidden": hidden}, input_shape=(1, 8, 8), classes=10, seed=0)
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [("mlp", "hidden", value) for value in (32, [0], [1.5], ["a"], [True], None)]
+    + [("caffe-cifar10-full", "input_scale", value) for value in (0, -1, True, "255", math.nan, math.inf)],
+)
+def test_an_option_with_a_wrong_value_is_refused_by_name(name: str, option: str, value: object) -> None:
+    (message,) = registry.check(name, {option: value})
+
+    assert message.startswith(f"{option} of {name} must be a ")
+    with pytest.raises(TaskError) as raised:
+        factory.make(name, {option: value}, input_shape=(3, 32, 32), classes=10, seed=0)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_an_unknown_option_is_refused_with_the_known_ones(name: str) -> None:
+    (message,) = registry.check(name, {"depth": 3})
+
+    known = ", ".join(registry.options_schema(name)["properties"]) or "none"
+    assert message == f"{name} has no option depth. Its options: {known}."
 
 
 def test_the_listed_torchvision_models_are_classification_models_of_this_torchvision() -> None:

@@ -98,11 +98,8 @@ def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...],
     """The network for `classes` classes.
 
     Raises:
-        TaskError: the inputs are not 3 x 32 x 32, or input_scale is not above 0.
+        TaskError: the inputs are not 3 x 32 x 32.
     """
     if tuple(input_shape) != INPUT_SHAPE:
         raise TaskError(f"Model {name} takes inputs of shape {INPUT_SHAPE}, got {tuple(input_shape)}: set size to 32.")
-    scale = options.get("input_scale", 255.0)
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < float("inf"):
-        raise TaskError(f"input_scale of {name} must be a number above 0, got {scale!r}.")
-    return CaffeCifar10Full(classes, float(scale))
+    return CaffeCifar10Full(classes, float(options.get("input_scale", 255.0)))

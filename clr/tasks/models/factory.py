@@ -25,11 +25,10 @@ def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...],
 
     Raises:
         UnknownName: no model of that name.
-        TaskError: the model has no such option, or does not fit the inputs.
+        TaskError: an option is unknown or wrong, or the model does not fit the inputs.
     """
-    known = registry.options_schema(name)["properties"]
-    if unknown := sorted(set(options) - set(known)):
-        raise TaskError(f"Model {name} has no option {', '.join(unknown)}. Options: {', '.join(known) or 'none'}.")
+    if messages := registry.check(name, options):
+        raise TaskError(" ".join(messages))
     module, _, attribute = registry.target(name).partition(":")
     factory = getattr(importlib.import_module(module), attribute)
     with torch.random.fork_rng(devices=[]):

@@ -8,8 +8,6 @@ from typing import Any
 
 from torch import nn
 
-from clr.errors import TaskError
-
 DEFAULT_HIDDEN = (32,)
 
 
@@ -17,13 +15,8 @@ def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...],
     """Flatten, then a linear layer and ReLU for each width of `hidden`, then a linear layer to the classes.
 
     Weights start as torch's Linear does: uniform in +-1/sqrt(inputs).
-
-    Raises:
-        TaskError: a width is not a whole number >= 1.
     """
     hidden = options.get("hidden", DEFAULT_HIDDEN)
-    if not isinstance(hidden, list | tuple) or not all(type(width) is int and width >= 1 for width in hidden):
-        raise TaskError(f"hidden of {name} must be a list of whole numbers >= 1, got {hidden!r}.")
     layers: list[nn.Module] = [nn.Flatten()]
     width = math.prod(input_shape)
     for following in hidden:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from clr.errors import UnknownName
 
@@ -27,17 +29,48 @@ _TORCHVISION_NAMES = """
 TORCHVISION = tuple(_TORCHVISION_NAMES.split())
 """torchvision's classification models (0.26 to 0.29). Written out, so that a study can be checked without torch."""
 
-_SIZES = {"type": "array", "items": {"type": "integer", "minimum": 1}}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "mlp": {"hidden": {**_SIZES, "description": "widths of the hidden layers, [32] by default; [] is a linear model"}},
+
+class Option(NamedTuple):
+    """One option of a model: its JSON schema, and what its value must be, as a test and in words."""
+
+    schema: dict[str, Any]
+    accepts: Callable[[object], bool]
+    words: str
+
+
+def _is_widths(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(type(width) is int and width >= 1 for width in value)
+
+
+def _is_scale(value: object) -> bool:
+    return type(value) in (int, float) and isinstance(value, int | float) and 0 < value < math.inf
+
+
+OPTIONS: dict[str, dict[str, Option]] = {
+    "mlp": {
+        "hidden": Option(
+            {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1},
+                "description": "widths of the hidden layers, [32] by default; [] is a linear model",
+            },
+            _is_widths,
+            "a list of whole numbers >= 1",
+        )
+    },
     "caffe-cifar10-full": {
-        "input_scale": {
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "description": "what inputs are multiplied by first: 255 (the default) for pixels in [0, 1], 1 for bytes",
-        }
+        "input_scale": Option(
+            {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "what inputs are multiplied by: 255 (the default) for pixels in [0, 1], 1 for bytes",
+            },
+            _is_scale,
+            "a number above 0",
+        )
     },
 }
+"""name -> option; the models that are not named here have none."""
 
 
 def names() -> tuple[str, ...]:
@@ -57,7 +90,29 @@ def options_schema(name: str) -> dict[str, Any]:
         UnknownName: no model of that name.
     """
     target(name)
-    return {"type": "object", "properties": _OPTIONS.get(name, {}), "additionalProperties": False}
+    properties = {option: known.schema for option, known in OPTIONS.get(name, {}).items()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def check(name: str, options: Mapping[str, object]) -> list[str]:
+    """Everything that is wrong with a model's options, one sentence each; empty if nothing is.
+
+    Raises:
+        UnknownName: no model of that name.
+
+    Example:
+        >>> check("mlp", {"hidden": [0]})
+        ['hidden of mlp must be a list of whole numbers >= 1, got [0].']
+    """
+    target(name)
+    known = OPTIONS.get(name, {})
+    messages = []
+    for option, value in options.items():
+        if option not in known:
+            messages.append(f"{name} has no option {option}. Its options: {', '.join(known) or 'none'}.")
+        elif not known[option].accepts(value):
+            messages.append(f"{option} of {name} must be {known[option].words}, got {value!r}.")
+    return messages
 
 
 def target(name: str) -> str:
