@@ -9,22 +9,38 @@ array([0.001    , 0.0010025, 0.001005 ])
 """
 
 from clr.schedules.base import Schedule
-from clr.schedules.cyclical import ExpRange, Triangular, Triangular2
-from clr.schedules.decaying import Cosine, Exponential, Fixed, Linear, Step
+from clr.schedules.cyclical import Custom, ExpRange, Triangular, Triangular2
+from clr.schedules.decaying import Cosine, Decay, Exponential, Fixed, Inverse, Linear, MultiStep, Polynomial, Step
+from clr.schedules.one_cycle import OneCycle
+from clr.schedules.piecewise import Piecewise
 from clr.schedules.registry import from_dict, json_schema, make, names
+from clr.schedules.restarts import CosineRestarts
+from clr.schedules.scaling import trust
+from clr.schedules.warmup import Warmup, WarmupStableDecay
 
 __all__ = [
     "Cosine",
+    "CosineRestarts",
+    "Custom",
+    "Decay",
     "ExpRange",
     "Exponential",
     "Fixed",
+    "Inverse",
     "Linear",
+    "MultiStep",
+    "OneCycle",
+    "Piecewise",
+    "Polynomial",
     "Schedule",
     "Step",
     "Triangular",
     "Triangular2",
+    "Warmup",
+    "WarmupStableDecay",
     "from_dict",
     "json_schema",
     "make",
     "names",
+    "trust",
 ]

@@ -1,7 +1,8 @@
-"""What a schedule's parameter may be: a rule written once, on the dataclass field, and read by checks and JSON schema.
+"""What a schedule's parameter may be: a rule written once, on the dataclass field.
 
-A field says `lr: Annotated[float, Number("learning rate at iteration 0", above=0)]`; `normalised` then turns whatever
-was given into a plain float or refuses it, and `json_schema` describes the field to forms and other languages.
+A field says `lr: Annotated[float, Number("learning rate at iteration 0", above=0, role="rate")]`. The rule turns
+whatever was given into a plain value or refuses it, describes the field in JSON schema, and says what becomes of the
+value when the schedule is laid over another length or another batch size.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from numbers import Real
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 LARGEST_COUNT = 2**53
 """Iterations above this are no longer exact in float64."""
+
+Role = Literal["rate", "length", "per iteration", "frequency"]
+"""rate: a learning rate. length: iterations. per iteration: a factor applied at each. frequency: 1 / iterations."""
 
 
 class Rule(ABC):
@@ -40,9 +45,13 @@ class Rule(ABC):
     def json_schema(self) -> dict[str, Any]:
         """The rule in JSON schema (draft 2020-12), without the description."""
 
-    def related(self, value: Any, others: Mapping[str, Any]) -> str | None:
-        """The rule that the value breaks beside the schedule's other parameters, or None."""
-        return None
+    def stretched(self, value: Any, factor: float) -> Any:
+        """The value for a run `factor` times as long."""
+        return value
+
+    def scaled(self, value: Any, factor: float) -> Any:
+        """The value for learning rates `factor` times as large."""
+        return value
 
 
 @dataclass(frozen=True)
@@ -51,16 +60,20 @@ class Number(Rule):
 
     Attributes:
         above, least, most: exclusive lower, inclusive lower and inclusive upper bound.
-        not_below: another parameter of the same schedule that the value may not be below.
+        role: what stretching and scaling do to it; None: nothing.
+        optional: None is a value too.
     """
 
     description: str
     above: float | None = None
     least: float | None = None
     most: float | None = None
-    not_below: str | None = None
+    role: Role | None = None
+    optional: bool = False
 
-    def normalised(self, value: object) -> float:
+    def normalised(self, value: object) -> float | None:
+        if value is None and self.optional:
+            return None
         if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError("must be a number")
         number = _finite(value)
@@ -72,23 +85,37 @@ class Number(Rule):
             raise ValueError(f"must be at most {self.most}")
         return number
 
-    def related(self, value: Any, others: Mapping[str, Any]) -> str | None:
-        if self.not_below is None or value >= others[self.not_below]:
-            return None
-        return f"must not be below {self.not_below} ({others[self.not_below]!r})"
-
     def json_schema(self) -> dict[str, Any]:
         bounds = {"exclusiveMinimum": self.above, "minimum": self.least, "maximum": self.most}
-        return {"type": "number", **{key: bound for key, bound in bounds.items() if bound is not None}}
+        kind = ["number", "null"] if self.optional else "number"
+        return {"type": kind, **{key: bound for key, bound in bounds.items() if bound is not None}}
+
+    def stretched(self, value: Any, factor: float) -> Any:
+        if value is None:
+            return None
+        if self.role == "length":
+            return value * factor
+        if self.role == "per iteration":
+            return value ** (1 / factor)
+        return value / factor if self.role == "frequency" else value
+
+    def scaled(self, value: Any, factor: float) -> Any:
+        return value * factor if self.role == "rate" else value
 
 
 @dataclass(frozen=True)
 class Count(Rule):
-    """A whole number of something, stored as int; a float is refused even where it is whole."""
+    """A whole number of something, stored as int; a float is refused even where it is whole.
+
+    Attributes:
+        least, most: inclusive bounds.
+        role: "length" where it counts iterations.
+    """
 
     description: str
     least: int = 1
     most: int = LARGEST_COUNT
+    role: Role | None = None
 
     def normalised(self, value: object) -> int:
         if isinstance(value, bool):
@@ -103,6 +130,62 @@ class Count(Rule):
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+    def stretched(self, value: Any, factor: float) -> Any:
+        return max(self.least, round(value * factor)) if self.role == "length" else value
+
+
+@dataclass(frozen=True)
+class Milestones(Rule):
+    """Increasing iterations, at least one, stored as a tuple of ints."""
+
+    description: str
+
+    def normalised(self, value: object) -> tuple[int, ...]:
+        if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
+            raise ValueError("must be a list of increasing whole numbers")
+        milestones = tuple(Count(self.description).normalised(milestone) for milestone in value)
+        if not milestones or any(late <= early for early, late in pairwise(milestones)):
+            raise ValueError("must be a list of increasing whole numbers")
+        return milestones
+
+    def json_schema(self) -> dict[str, Any]:
+        items = {"type": "integer", "minimum": 1, "maximum": LARGEST_COUNT}
+        return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+
+    def stretched(self, value: Any, factor: float) -> Any:
+        return tuple(max(1, round(milestone * factor)) for milestone in value)
+
+
+@dataclass(frozen=True)
+class Choice(Rule):
+    """One of a few words."""
+
+    description: str
+    options: tuple[str, ...]
+
+    def normalised(self, value: object) -> str:
+        if not isinstance(value, str) or value not in self.options:
+            raise ValueError(f"must be one of {', '.join(self.options)}")
+        return str(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.options)}
+
+
+@dataclass(frozen=True)
+class Flag(Rule):
+    """True or False."""
+
+    description: str
+
+    def normalised(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("must be True or False")
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
 
 
 @cache

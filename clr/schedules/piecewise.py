@@ -1,0 +1,52 @@
+"""Schedules one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from clr.schedules.base import Iterations, Rates, Schedule
+from clr.schedules.parameters import Milestones
+from clr.schedules.parts import Parts
+
+
+@dataclass(frozen=True, repr=False)
+class Piecewise(Schedule):
+    """Schedules joined at milestones; each counts its iterations from its own start.
+
+    rate(i) = schedules[n](i - start)     with n = number of milestones <= i, start = the last of these (or 0)
+
+    Args:
+        schedules: two or more, in order.
+        milestones: first iteration of each but the first [iterations], increasing ints >= 1, one less than schedules.
+
+    Example:
+        >>> from clr.schedules import Fixed, Linear
+        >>> Piecewise(schedules=(Linear(lr=0.0, end_lr=1.0, iterations=4), Fixed(lr=0.5)), milestones=(4,)).rates(6)
+        array([0.  , 0.25, 0.5 , 0.75, 0.5 , 0.5 ])
+
+    Source: Smith 2017, Table 2: three stages of triangular2; torch.optim.lr_scheduler.SequentialLR.
+    """
+
+    family: ClassVar[str] = "piecewise"
+    schedules: Annotated[tuple[Schedule, ...], Parts("schedules in order, each counting from its own start")]
+    milestones: Annotated[tuple[int, ...], Milestones("first iteration of each schedule but the first, increasing")]
+
+    @property
+    def length(self) -> int | None:
+        last = self.schedules[-1].length
+        return None if last is None else self.milestones[-1] + last
+
+    def _rates(self, iterations: Iterations) -> Rates:
+        which = np.searchsorted(np.array(self.milestones), iterations, side="right")
+        rates = np.empty(iterations.shape)
+        for n, (schedule, start) in enumerate(zip(self.schedules, (0, *self.milestones), strict=True)):
+            rates[which == n] = schedule(iterations[which == n] - start)
+        return rates
+
+    def _broken_relation(self) -> tuple[str, str] | None:
+        if len(self.milestones) != len(self.schedules) - 1:
+            return "milestones", f"must be one less than the schedules ({len(self.schedules)})"
+        return None
