@@ -162,6 +162,12 @@ def read(rates: Floats, accuracies: Floats, *, ramp: Ramp = "exponential", itera
 
     Raises:
         InvalidNumbers: a rate is not positive or not above the one before; shapes don't match; infinite accuracies.
+
+    >>> rates = np.geomspace(1e-5, 10, 120)
+    >>> curve = RiseFall(floor=0.1, height=0.8, rise_at=-7.0, rise_width=0.6, fall_at=-0.5, fall_width=0.2)
+    >>> reading = read(rates, np.tile(curve(np.log(rates)), (3, 1)), iterations=1000)
+    >>> reading.verdict, f"{reading.edge:.2f} {reading.max_lr:.2f} {reading.base_lr:.3f}"
+    ('clear', '0.38 0.19 0.048')
     """
     rates, measured = _checked(rates, accuracies)
     start = _start(measured, ramp)

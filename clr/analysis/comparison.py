@@ -20,10 +20,10 @@ from scipy import stats
 
 from clr.analysis import intervals, max_t
 from clr.analysis.intervals import LEVEL, Difference, Interval
+from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
 
 Floats = NDArray[np.float64]
-Direction = Literal["maximize", "minimize"]
 Verdict = Literal["identical", "equivalent", "better", "worse", "undecided"]
 Action = Literal["use it", "equivalent", "undecided", "keep your baseline", "no verdict"]
 

@@ -10,13 +10,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Literal
 
+from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
 from clr.resources import ToTarget
 from clr.results import Evaluation
-
-Direction = Literal["maximize", "minimize"]
 
 
 def iterations_to(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
 
 
-def expected_best(values: ArrayLike, k: int, direction: Literal["maximize", "minimize"] = "maximize") -> float:
+def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") -> float:
     """Mean of the best of k values over every choice of k out of n: unbiased for a fresh random search of k trials.
 
     sum over i = k .. n of C(i - 1, k - 1) / C(n, k) x_(i), with x_(1) <= ... <= x_(n) (for "minimize": mirrored).

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +32,12 @@ def reasons(reading, bound):
 
 def right(found, truth):
     return found is not None and max(found / truth, truth / found) <= 1.5
+
+
+def test_reading_bounds_needs_numpy_alone():
+    code = "import sys, clr.analysis.bounds; print({'scipy', 'torch', 'pydantic', 'optuna'} & set(sys.modules))"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_a_clean_curve_is_read_within_a_tenth_and_clear():
