@@ -12,6 +12,7 @@ from clr import schedules, search, search_space
 from clr.analysis import peak_interval, selection
 from clr.plan import ArmPlan, Plan, PlannedSlot
 from clr.protocol import TrialConfig
+from clr.resources import RangeTestResource
 from clr.results import Phase, Trial
 from clr.spec import Interval
 
@@ -48,6 +49,11 @@ def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]
         in_vain = searched and selection.finalist(_of(trials, "search", arm), plan.facts.direction) is None
         count["confirm", arm.name] = 0 if in_vain else len(plan.confirm_seeds)
     return count
+
+
+def range_test(plan: Plan, trials: Sequence[Trial]) -> RangeTestResource:
+    """The range test's curves, reading and interval so far; its `study` is the caller's to fill in."""
+    return peak_interval.resource("", plan, trials)
 
 
 def _of(trials: Sequence[Trial], phase: Phase, arm: ArmPlan) -> list[Trial]:

@@ -38,6 +38,7 @@ def a_plan(**changes: object) -> Plan:
 
 
 def accuracy(rate: float, edge: float = 1.0) -> float:
+    rate = min(max(rate, 1e-12), 1e12)
     rise = 1 / (1 + math.exp(-2 * (math.log(rate) - math.log(1e-3))))
     fall = 1 / (1 + math.exp(12 * (math.log(rate) - math.log(edge))))
     return 0.1 + 0.8 * rise * fall

@@ -1,7 +1,7 @@
 """What passes `check` never fails later: not in the plan, not in a round, not in the answer."""
 
 import simulated
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from clr import plan as plans
@@ -41,7 +41,7 @@ SPECS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SPECS)
 def test_what_passes_check_runs_to_its_answer(document: dict) -> None:
     try:
@@ -51,6 +51,7 @@ def test_what_passes_check_runs_to_its_answer(document: dict) -> None:
     if plans.check(spec, simulated.FACTS, ["digits"]):
         return
 
+    event("runs")
     plan = plans.make(spec, simulated.FACTS)
     trials = simulated.run(plan)
 
