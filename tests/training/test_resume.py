@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from clr import optimizers
 from clr.results import Evaluated, Finished, Saved
@@ -59,3 +60,16 @@ def test_the_checkpoints_of_two_models_differ(config, store) -> None:
         hashes |= {event.checkpoint.sha256 for event in events if isinstance(event, Saved)}
 
     assert len(hashes) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_trial_on_a_gpu_is_resumed_with_its_random_state(config, with_dropout, store) -> None:
+    trial = config(iterations=6, evaluate_every=2, batch_size=4)
+    unbroken = list(train(trial, task=with_dropout, device="cuda", checkpoints=store, checkpoint_seconds=0))
+    first, _ = (event.checkpoint for event in unbroken if isinstance(event, Saved))
+
+    *_, final = train(trial, task=with_dropout, device="cuda", checkpoints=store, resume=first)
+
+    assert final.value == pytest.approx(unbroken[-1].value, abs=0.1)
+    assert torch.cuda.memory_allocated() > 0
