@@ -14,9 +14,8 @@ import typer
 from clr.cli import document, exits, render, terminal
 from clr.cli.options import Json
 from clr.client import Client
-from clr.errors import FieldError, InvalidSpec
 from clr.resources import Answer, StudyResource
-from service import embedded, server
+from service import embedded, server, submission
 from service.fleet import Fleet
 from service.settings import Settings, load
 
@@ -105,8 +104,7 @@ def run(
 ) -> None:
     """Run a study from spec to answer, all in one: service, workers, progress, answer. Nothing is left running."""
     wanted = document.read(spec)
-    if not isinstance(wanted, dict):
-        raise InvalidSpec([FieldError("", f"a spec is a mapping of fields, got {type(wanted).__name__}")])
+    submission.precheck(wanted)
     folder = data or _new_folder(spec)
     flags = ["--device", device, "--threads", str(threads), *(p for t in tasks or () for p in ("--tasks", t))]
     count = workers or default_workers()

@@ -48,6 +48,19 @@ def prepare(document: Any, known: Mapping[str, TaskFacts]) -> Submission:
     return Submission(spec, facts, ledger, first, body_hash(document))
 
 
+def precheck(document: Any) -> None:
+    """Refuses what is wrong whatever the workers will announce, so that nothing is started for it.
+
+    Raises:
+        InvalidSpec: with every such error, by field.
+    """
+    try:
+        _checked(document, {})
+    except InvalidSpec as error:
+        if wrong := [one for one in error.errors if one.pointer != "/task"]:
+            raise InvalidSpec(wrong) from None
+
+
 def body_hash(document: Any) -> str:
     """The same for two documents that say the same, whatever the order of their keys."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -28,7 +28,9 @@ def serve(*flags, **variables):
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
 
 
 def refused(*flags, **variables):

@@ -1,0 +1,105 @@
+"""The user's commands against a real service with a real worker."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def finished(url, tmp_path_factory):
+    """A small study on digits that a real worker has trained; its id."""
+    from clr.client import Client
+
+    spec = {
+        "name": "tiny", "task": "digits", "arms": ["fixed", "cosine"], "bounds": {"low": 0.05, "high": 0.5},
+        "trials": 1, "confirm_seeds": 2, "budget": {"iterations": 20},
+    }  # fmt: skip
+    with Client(url) as client:
+        study = client.submit(spec)
+        assert study.wait(poll=0.1, timeout=60).state == "done"
+    return study.id
+
+
+def test_submit_prints_the_id_alone_on_stdout(clr, tiny):
+    done = clr("submit", tiny())
+
+    assert done.returncode == 0
+    assert done.stdout.split() == [done.stdout.strip()] and done.stdout.startswith("s")
+    assert f"clr status --watch {done.stdout.strip()}" in done.stderr
+
+
+def test_submit_reads_yaml_from_standard_input(clr):
+    spec = "task: digits\narms: [fixed]\nbounds: {low: 1e-2, high: 1}\nbudget: {iterations: 5}\ntrials: 1\n"
+    done = clr("submit", "-", "--json", input=spec)
+
+    assert done.returncode == 0 and json.loads(done.stdout)["spec"]["bounds"] == {"low": 0.01, "high": 1.0}
+
+
+def test_the_same_key_gives_the_same_study(clr, tiny):
+    spec = tiny()
+
+    first, again = (clr("submit", spec, "--key", "cli-key") for _ in range(2))
+    assert first.stdout == again.stdout
+
+
+def test_an_invalid_spec_lists_every_error_and_exits_with_2(clr, tiny):
+    refused = clr("submit", tiny(trials=0, arms=["fixed", "circular"], colour="red"))
+
+    assert refused.returncode == 2 and refused.stdout == ""
+    for pointer in ("/trials", "/arms/1/family", "/colour"):
+        assert pointer in refused.stderr
+
+
+def test_watching_a_study_ends_with_it(clr, tiny):
+    study = clr("submit", tiny(name="watched")).stdout.strip()
+
+    watched = clr("status", "--watch", study)
+
+    assert watched.returncode == 0
+    assert "watched: done, 6 of 6 trials over" in watched.stdout
+    assert "watched:" in watched.stderr
+
+
+def test_watching_a_cancelled_study_exits_with_1(clr, tiny):
+    study = clr("submit", tiny(budget={"iterations": 100_000})).stdout.strip()
+    cancelled = clr("cancel", study)
+
+    assert cancelled.returncode == 0 and "cancelled" in cancelled.stdout
+    assert clr("status", study).returncode == 0
+    assert clr("status", "--watch", study).returncode == 1
+
+
+def test_status_without_a_study_lists_all(clr, finished):
+    listed = clr("status")
+
+    assert listed.returncode == 0
+    (line,) = [line for line in listed.stdout.splitlines() if line.startswith(finished)]
+    assert "tiny" in line and "digits" in line and "done" in line and "6/6" in line
+    assert finished in [study["id"] for study in json.loads(clr("status", "--json").stdout)]
+
+
+def test_best_shows_the_verdict_the_arms_and_the_snippet(clr, finished):
+    shown = clr("best", finished)
+    answer = json.loads(clr("best", finished, "--json").stdout)
+
+    assert shown.returncode == 0
+    assert shown.stdout.splitlines()[0].strip() == answer["sentence"]
+    assert answer["status"] == "confirmed" and {arm["arm"] for arm in answer["arms"]} == {"fixed", "cosine"}
+    assert "ScheduleLR" in shown.stdout
+
+
+def test_tasks_and_schedules_are_listed(clr):
+    assert "digits" in clr("tasks").stdout
+    assert "digits" in [task["name"] for task in json.loads(clr("tasks", "--json").stdout)]
+    assert "triangular2" in clr("schedules").stdout
+    assert json.loads(clr("schedules", "cosine").stdout)["family"] == "cosine"
+
+
+def test_what_is_not_there_exits_with_5(clr):
+    assert clr("status", "s-nobody").returncode == 5
+    assert clr("best", "s-nobody").returncode == 5
+    assert clr("schedules", "circular").returncode == 5
+
+
+def test_watch_without_a_study_is_a_usage_error(clr):
+    assert clr("status", "--watch").returncode == 2
