@@ -5,10 +5,25 @@ from typing import Any
 
 from clr import plan as plans
 from clr import rounds
-from clr.protocol import Device, Lease, LeaseRequest, Registration, Result, Results, SlotReply, TaskFacts
-from clr.results import Evaluation
+from clr.protocol import (
+    Device,
+    Holding,
+    Lease,
+    LeaseRequest,
+    Registration,
+    Release,
+    Renewal,
+    Report,
+    Reports,
+    Result,
+    Results,
+    SlotReply,
+    TaskFacts,
+)
+from clr.results import Checkpoint, Evaluation
 from clr.spec import parse
-from service.store import leases, results, studies, workers
+from service.store import leases, reports, results, studies, workers
+from service.store import rounds as store_rounds
 from service.store.database import Database
 
 FACTS = TaskFacts(
@@ -66,19 +81,52 @@ def a_lease(database: Database, worker: str, seconds: float = LEASE) -> Lease:
 def done(granted: Lease, value: float = 0.9, **result: Any) -> Result:
     """A finished trial: one evaluation, and test metrics where the config asks for them."""
     test = {"accuracy": value} if granted.config.test else {}
-    measured = (Evaluation(granted.config.iterations, {"accuracy": value, "loss": 1 - value}),)
-    fields = {"outcome": "done", "value": value, "test": test, "evaluations": measured, "seconds": 2.0, **result}
+    last = (Evaluation(granted.config.iterations, {"accuracy": value, "loss": 1 - value}),)
+    fields = {"outcome": "done", "value": value, "test": test, "evaluations": last, "seconds": 2.0, **result}
     return Result(slot=granted.slot, fence=granted.fence, iteration=granted.config.iterations, **fields)
+
+
+def holding(granted: Lease) -> Holding:
+    return Holding(slot=granted.slot, fence=granted.fence)
+
+
+def renew(database: Database, worker: str, *granted: Lease, seconds: float = LEASE) -> list[SlotReply]:
+    answers = leases.renew(database, Renewal(worker=worker, leases=tuple(map(holding, granted))), seconds)
+    return [answer.reply for answer in answers.answers]
+
+
+def release(database: Database, worker: str, *granted: Lease, reason: str = "") -> list[SlotReply]:
+    asked = Release(worker=worker, leases=tuple(map(holding, granted)), reason=reason)
+    return [answer.reply for answer in leases.release(database, asked).answers]
+
+
+def expire(database: Database, worker: str, *granted: Lease) -> None:
+    """Lets leases run out now, with no waiting: their holder renews them for no time at all."""
+    assert set(renew(database, worker, *granted, seconds=0.0)) == {"accepted"}
+
+
+def measured(granted: Lease, curve: dict[int, float], checkpoint: Checkpoint | None = None) -> Report:
+    """A report of accuracies by iteration."""
+    evaluations = tuple(Evaluation(iteration, {"accuracy": value}) for iteration, value in curve.items())
+    return Report(slot=granted.slot, fence=granted.fence, evaluations=evaluations, checkpoint=checkpoint)
+
+
+def report(database: Database, worker: str, *told: Report, seconds: float = LEASE) -> list[SlotReply]:
+    answers = reports.report(database, Reports(worker=worker, reports=told), seconds)
+    return [answer.reply for answer in answers.answers]
 
 
 def finish(database: Database, worker: str, *ended: Result) -> list[SlotReply]:
     """Stores results and opens the rounds that they made due, as the service does."""
     answers, ids = results.finish(database, Results(worker=worker, results=ended))
-    from service.store import rounds as store_rounds
-
     for study in ids:
         store_rounds.open(database, study)
     return [answer.reply for answer in answers.answers]
+
+
+def failed(granted: Lease, outcome: str = "failed", **result: Any) -> Result:
+    """An attempt that came to nothing: failed, diverged or crashed."""
+    return Result(slot=granted.slot, fence=granted.fence, outcome=outcome, **{"reason": "why", **result})
 
 
 def run(database: Database, worker: str) -> list[Lease]:

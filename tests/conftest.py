@@ -1,5 +1,6 @@
 """Databases for every test that needs one: SQLite and PostgreSQL, both real."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -34,15 +35,19 @@ def postgresql_server() -> Iterator[str]:
     server.cleanup()
 
 
+@pytest.fixture
+def new_postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """The URL of a database of its own, without any table."""
+    with _new_database(postgresql_server) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a database with the newest schema, that others are copied from."""
-    name = f"clr_template_{secrets.token_hex(6)}"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        Database(_of(postgresql_server, name), tmp_path_factory.mktemp("data")).dispose()
-        yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def postgresql_url(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of this test process's database with the newest schema; whoever uses it leaves it empty."""
+    with _new_database(postgresql_server) as url:
+        Database(url, tmp_path_factory.mktemp("data")).dispose()
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -60,14 +65,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / FILE)
         yield f"sqlite:///{tmp_path / FILE}"
         return
-    server, template = request.getfixturevalue("postgresql_server"), request.getfixturevalue("postgresql_template")
-    name = f"clr_test_{secrets.token_hex(6)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield _of(server, name)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    yield request.getfixturevalue("postgresql_url")
+    _empty(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture
@@ -90,5 +89,22 @@ def database(open_database: Callable[..., Database]) -> Database:
     return open_database()
 
 
-def _of(server: str, name: str) -> str:
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
+@contextlib.contextmanager
+def _new_database(server: str) -> Iterator[str]:
+    name = f"clr_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _empty(url: str) -> None:
+    """Empties every table, ours and Optuna's, but for what holds the schemas' versions."""
+    tables = """SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'
+                AND tablename NOT LIKE '%alembic_version' AND tablename <> 'version_info'"""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '20s'")
+        (names,) = connection.execute(tables).fetchone()
+        connection.execute(f"TRUNCATE {names} RESTART IDENTITY")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 import optuna
@@ -23,6 +24,7 @@ from service.store.schema import studies as study_rows
 
 logger = logging.getLogger("clr.service")
 INTERVAL = 1.0
+PATIENCE = 60.0
 # Slots written while the record's lock is held: deleting a study waits for it.
 BATCH = 32
 
@@ -37,6 +39,7 @@ class Recorder:
     def __init__(self, database: Database, interval: float = INTERVAL) -> None:
         self._database, self._interval = database, interval
         self._stopping = threading.Event()
+        self._patience: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="clr-recorder", daemon=True)
 
     def start(self) -> None:
@@ -50,7 +53,8 @@ class Recorder:
 
     def record(self) -> int:
         """Writes everything that is due; returns how many trials it wrote."""
-        return sum(self._record(study) for study in due(self._database))
+        now = time.monotonic()
+        return sum(self._record(study) for study in due(self._database) if self._patience.get(study, now) <= now)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):
@@ -69,7 +73,8 @@ class Recorder:
         except NotFound:  # deleted in between
             return 0
         except Exception:
-            logger.exception("the record of study %s can't be written; it is tried again", study)
+            logger.exception("the record of study %s can't be written; tried again in %g s", study, PATIENCE)
+            self._patience[study] = time.monotonic() + PATIENCE
             return 0
 
 

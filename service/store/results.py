@@ -40,13 +40,14 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
     slot, attempt = _locked(connection, result), leases.attempt_of(connection, worker, result)
     if slot is None or attempt is None or attempt.fence != attempt.current or attempt.how == "released":
         return "lease-lost", None
+    if slot.cancelled_at is not None and slot.outcome is None:
+        leases.end_attempt(connection, result, how="cancelled", seconds=result.seconds, tail=_clean(result.tail))
+        return "cancelled", None
     if attempt.how not in ("running", "expired"):
         same = _same(attempt, slot, result)
         return ("accepted", slot.study) if same else ("conflict", None)
     if slot.outcome is not None:  # given up when the third lease ran out
         return "lease-lost", None
-    if slot.cancelled_at is not None:
-        return "cancelled", None
     if reports.contradicts(connection, result.slot, result.fence, result.evaluations):
         return "conflict", None
     reports.store(connection, result.slot, result.fence, result.evaluations)

@@ -47,4 +47,6 @@ def leasable(*, expired_too: bool) -> ColumnElement[bool]:
     """The slot can be given to a worker; a lease that ran out for the last time gives its slot up instead."""
     if not expired_too:
         return free
-    return or_(free, and_(expired, slots.c.crashes < CRASHES - 1))
+    ran_out = and_(slots.c.lease_until <= milliseconds_now, slots.c.crashes < CRASHES - 1)
+    # `is_open` stands outside the OR, where the databases see that the index of open slots will do.
+    return and_(is_open, or_(slots.c.lease_until.is_(None), ran_out))

@@ -262,4 +262,7 @@ def delete(database: Database, study: str) -> None:
                 with contextlib.suppress(KeyError):  # nothing was recorded under that name
                     storage.delete_study(storage.get_study_id_from_name(name))
         with database.write() as connection:
+            lock(connection, [study])
+            held = select(slot_rows.c.id).where(slot_rows.c.study == study).order_by(slot_rows.c.id)
+            connection.execute(held.with_for_update()).all()  # the cascade would lock them in any order
             connection.execute(sql_delete(studies).where(studies.c.id == study))

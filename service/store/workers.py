@@ -51,14 +51,15 @@ def facts(database: Database) -> dict[str, TaskFacts]:
 
 def list(database: Database, live_seconds: float = LIVE_SECONDS) -> builtins.list[WorkerResource]:
     """The workers that were seen last, newest first; live: a sign of life within `live_seconds`."""
-    holding = select(func.count()).where(slots.c.holder == workers.c.id, states.leased).scalar_subquery()
+    held = select(slots.c.holder, func.count()).where(states.leased).group_by(slots.c.holder)
     age = milliseconds_now - workers.c.last_seen
-    query = select(workers, holding.label("holding"), age.label("age")).order_by(workers.c.last_seen.desc())
+    query = select(workers, age.label("age")).order_by(workers.c.last_seen.desc()).limit(LISTED)
     with database.read() as connection:
-        return [_resource(row, live_seconds) for row in connection.execute(query.limit(LISTED))]
+        holding = {holder: count for holder, count in connection.execute(held)}
+        return [_resource(row, holding.get(row.id, 0), live_seconds) for row in connection.execute(query)]
 
 
-def _resource(row: Row[Any], live_seconds: float) -> WorkerResource:
+def _resource(row: Row[Any], holding: int, live_seconds: float) -> WorkerResource:
     return WorkerResource(
         id=row.id,
         host=row.host,
@@ -67,8 +68,8 @@ def _resource(row: Row[Any], live_seconds: float) -> WorkerResource:
         tasks=tuple(row.tasks),
         registered_at=utc(row.registered_at),
         last_seen=utc(row.last_seen),
-        live=row.holding > 0 or row.age <= 1000 * live_seconds,
-        holding=row.holding,
+        live=holding > 0 or row.age <= 1000 * live_seconds,
+        holding=holding,
     )
 
 

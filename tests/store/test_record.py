@@ -1,6 +1,6 @@
 import optuna
-
 from builders import a_study, a_worker, run
+
 from service.store.record import Recorder
 
 

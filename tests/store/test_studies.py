@@ -1,4 +1,3 @@
-
 from builders import a_study, a_worker, run
 
 from service.store import studies
