@@ -182,6 +182,8 @@ class Supervisor:
         child = self._child
         assert child is not None, "ready() comes first"
         child.tail.clear()
+        at = f", goes on from iteration {lease.resume.iteration}" if lease.resume is not None else ""
+        logger.info("slot %d (%s, trial %d): attempt %d%s", lease.slot, lease.study, lease.number, lease.attempt, at)
         link.hold(lease)
         child.ask(messages.Train(config=lease.config, key=f"slot-{lease.slot}/f{lease.fence:06d}", resume=lease.resume))
         attempt = _Attempt(lease, child, link, Quiet(self._limits))
@@ -274,7 +276,7 @@ class _Attempt:
     def closed(self, reply: str) -> None:
         """The service has answered how the attempt ended; a slot that has its outcome needs no checkpoint."""
         end, lease = self.end, self.lease
-        how = end.outcome if isinstance(end, Result) else "released"
+        how = "stopped" if end is None else end.outcome if isinstance(end, Result) else "released"
         logger.info("slot %d (%s, trial %d): %s, %s", lease.slot, lease.study, lease.number, how, reply)
         settled = reply == "cancelled" or (reply == "accepted" and how in ("done", "diverged", "failed"))
         if settled and (self.saved or lease.resume is not None):
