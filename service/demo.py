@@ -15,6 +15,7 @@ from clr.client import Client, StudyHandle
 from clr.plots import study as picture
 from clr.resources import Answer
 from service import embedded
+from service.store.database import FILE
 
 SPEC: dict[str, Any] = {
     "name": "demo",
@@ -49,9 +50,8 @@ def demo(
         drawn = _draw(study, found, folder / "demo.png")
     terminal.document(found) if json else terminal.data(render.answer(found))
     terminal.talk(f"\n{_why_equal(found)}\n\nThe picture: {drawn}")
-    terminal.talk(
-        f"The study as an Optuna study: optuna.load_study(study_name={study.id!r}, storage='sqlite:///{folder}/clr.db')"
-    )
+    storage = f"sqlite:///{folder / FILE}"
+    terminal.talk(f"For Optuna's tools: optuna.load_study(study_name={study.id!r}, storage={storage!r})")
     if ended.state != "done":
         terminal.talk(f"clr demo: study {ended.id} has {ended.state}. {ended.reason}")
         raise typer.Exit(exits.FAILED)

@@ -12,6 +12,7 @@ from clr.errors import FieldError, InvalidSchedule
 from clr.plan import ledger
 from clr.protocol import TaskFacts
 from clr.spec import MAX_ITERATIONS, MAX_SLOTS, ArmSpec, Interval, Range, StudySpec
+from clr.tasks.models import registry as model_registry
 
 MIN_RAMP = 10.0  # highest / lowest rate of a range test: less holds no rise and no edge
 UNKNOWN_LENGTH = 10_000  # stands for a run's length while the task's size is not known
@@ -120,6 +121,9 @@ def _against_facts(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
     if spec.model is not None and spec.model.name not in facts.models:
         models = ", ".join(facts.models)
         yield FieldError("/model", f"{facts.name} has no model {spec.model.name!r}; it has: {models}")
+    elif spec.model is not None and spec.model.name in model_registry.names():
+        for detail in model_registry.check(spec.model.name, spec.model.options):
+            yield FieldError("/model/options", detail)
     if spec.batch_size > facts.train_size:
         detail = f"must not be above the training split's {facts.train_size} examples, got {spec.batch_size}"
         yield FieldError("/batch_size", detail)

@@ -78,7 +78,7 @@ def _schedules(ax: Axes, answer: Answer) -> None:
         if (name := str(line.get_label())) in look:
             line.set(**look[name])
     ax.set(title="Learning rate of each arm's finalist", yscale="log")
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=7, ncols=2, loc="lower left")
 
 
 def _curves(ax: Axes, answer: Answer, confirmed: Sequence[TrialResource]) -> None:
@@ -96,7 +96,7 @@ def _curves(ax: Axes, answer: Answer, confirmed: Sequence[TrialResource]) -> Non
             [[e.metrics[answer.metric] for e in curve] for curve in curves if [e.iteration for e in curve] == at]
         )
         ax.plot(at, values.mean(axis=0), label=arm, lw=1.5, **look)
-        ax.fill_between(at, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.08, lw=0)
+        ax.fill_between(at, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.05, lw=0)
     finals = [e.metrics[answer.metric] for t in confirmed if t.curve for e in t.curve[len(t.curve) // 4 :]]
     if finals:  # the start of a run would press everything that matters into the upper edge
         low, high = np.quantile(finals, [0.02, 1.0])
