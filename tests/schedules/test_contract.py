@@ -17,7 +17,7 @@ from clr.schedules import Schedule
 Strategy = Callable[[str], st.SearchStrategy[Schedule]]
 
 every_family = pytest.mark.parametrize("family", schedules.names())
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=12, deadline=None)
 
 
 @every_family

@@ -201,7 +201,7 @@ half_cycle = st.one_of(st.floats(-1, 7).map(lambda exponent: 10.0**exponent), st
 iteration = st.one_of(st.integers(0, 1000), st.integers(0, TEN_MILLION), st.just(TEN_MILLION))
 
 factor = st.floats(-2, 4).map(lambda exponent: 10.0**exponent)
-exponent = st.floats(-2, 3).map(lambda exponent: 10.0**exponent)
+exponent = st.floats(-2, 7).map(lambda exponent: 10.0**exponent)
 maybe_zero = st.one_of(rate, st.just(0.0))
 window_name = st.sampled_from(["triangular", "welch", "hann"])
 milestones = st.lists(length, min_size=1, max_size=5, unique=True).map(lambda drawn: tuple(sorted(drawn)))
@@ -324,6 +324,20 @@ def test_a_decay_begins_at_lr_and_stays_at_end_lr_to_the_last_bit(lr, end_lr, it
 
     assert schedule(0) == lr
     assert schedule(iterations + late) == end_lr
+
+
+@pytest.mark.parametrize("i", [1, 3, 7])
+@pytest.mark.parametrize(
+    ("family", "parameters"),
+    [
+        ("inverse", {"lr": 1.0, "gamma": 3e-7, "power": 1e6}),
+        ("polynomial", {"lr": 1.0, "end_lr": 0.0, "power": 1e6, "iterations": 3_000_001}),
+    ],
+)
+def test_a_large_power_does_not_multiply_the_rounding(family, parameters, i):
+    error = abs(Decimal(schedules.make(family, **parameters)(i)) - EXACT[family](i, **parameters))
+
+    assert error <= Decimal("1e-15")
 
 
 def test_a_ramp_that_leaves_the_range_of_floats_is_infinite():
