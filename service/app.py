@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ClrError: the database can't be opened, or its schema is newer than this version knows.
     """
-    database = Database(settings.database, settings.data)
+    database = Database(settings.database, settings.data, restart_grace=settings.restart_grace)
     doorbell = Doorbell()
     app = FastAPI(
         title="CLR sweep service",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -90,7 +91,8 @@ def _ended(number: int, frame: FrameType | None) -> None:
 
 
 def _stop_at_eof(server: Server) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not sys.stdin.read: the interpreter can't end while a thread is inside the buffered reader.
+    while os.read(0, 4096):
         pass
     server.handle_exit(signal.SIGTERM, None)
 

@@ -83,10 +83,6 @@ class Settings(BaseSettings):
     def loopback(self) -> bool:
         return is_loopback(self.host)
 
-    @property
-    def grace(self) -> float:
-        return self.lease_seconds if self.restart_grace is None else self.restart_grace
-
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can connect to `host`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,7 @@ from clr.resources import (
     Answer,
     ArmAnswer,
     Bounds,
+    Difference,
     PhaseProgress,
     ScheduleResource,
     StudyResource,
@@ -39,17 +40,22 @@ def answer(found: Answer) -> RenderableType:
         parts += [
             Text(),
             Text(f"Best schedule: {found.best.arm} = {schedule.get('family', '?')}({values})", style="bold"),
-            Padding(Text(found.best.snippet.rstrip()), (1, 0, 0, 4)),
+            Text("\n" + textwrap.indent(found.best.snippet.rstrip(), "    "), no_wrap=True, overflow="ignore"),
         ]
     return Group(*parts)
 
 
 def _arms(found: Answer) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", caption=_caption(found), caption_justify="left")
-    heads = ("#", "arm", f"test {found.metric}", "95 % interval", f"difference to {found.baseline}", "seeds", "failed",
-             "peak rate")  # fmt: skip
+    table = Table(
+        box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", caption=_caption(found),
+        caption_justify="left",
+    )  # fmt: skip
+    heads = ("#", "arm", found.metric, "95 % interval", f"against {found.baseline}", "seeds", "failed",
+             "peak lr")  # fmt: skip
     for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index == 1 else "right", no_wrap=index in (0, 1, 2, 7))
+        table.add_column(
+            head, justify="left" if index == 1 else "right", overflow="fold", no_wrap=index in (0, 2, 3, 4, 7)
+        )
     for arm in found.arms:
         table.add_row(*_row(arm, found), style="dim" if arm.status == "failed" else "")
     return table
@@ -57,23 +63,32 @@ def _arms(found: Answer) -> Table:
 
 def _caption(found: Answer) -> str:
     if found.status == "provisional":
-        return "not confirmed: validation values of the search, the best of several trials each, so too good"
+        return f"not confirmed: validation {found.metric} in the search, the best of several trials each, so flattering"
     level = next((a.difference.interval.level for a in found.arms if a.difference and a.difference.interval), 0.95)
-    return f"differences are paired by seed; their {level:.0%} intervals hold for all arms at once"
+    unit = " in percent" if found.metric == "accuracy" else ""
+    return f"test {found.metric}{unit}; differences are paired by seed, their {level:.0%} intervals hold for all arms at once"
 
 
 def _row(arm: ArmAnswer, found: Answer) -> Iterable[str]:
-    confirmed = arm.mean is not None
-    value = _metric(arm.mean) if confirmed else f"({_metric(arm.search_value)})"
-    difference = arm.difference
     yield str(arm.rank)
     yield arm.arm if arm.status == "confirmed" else f"{arm.arm} ({arm.status})"
-    yield value if arm.search_value is not None or confirmed else ABSENT
-    yield _interval(arm.interval)
-    yield ABSENT if difference is None else f"{difference.mean:+.4f} {_interval(difference.interval, sign='+')}"
+    if arm.mean is not None:
+        yield _figure(arm.mean, found)
+    else:
+        yield ABSENT if arm.search_value is None else f"({_figure(arm.search_value, found)})"
+    yield _interval(arm.interval, found)
+    yield _difference(arm.difference, found)
     yield str(len(arm.values))
     yield str(arm.search_failed + arm.search_diverged + arm.confirm_failed + arm.confirm_diverged)
     yield peak_rate(arm)
+
+
+def _difference(difference: Difference | None, found: Answer) -> str:
+    if difference is None:
+        return ABSENT
+    if difference.identical:
+        return "identical"
+    return f"{_figure(difference.mean, found, '+')} {_interval(difference.interval, found, '+')}"
 
 
 def peak_rate(arm: ArmAnswer) -> str:
@@ -83,12 +98,13 @@ def peak_rate(arm: ArmAnswer) -> str:
     return ABSENT if rate is None else f"{rate:.3g}"
 
 
-def _metric(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4f}"
+def _figure(value: float, found: Answer, sign: str = "") -> str:
+    """An accuracy in percent, any other metric as it is."""
+    return f"{100 * value:{sign}.2f}" if found.metric == "accuracy" else f"{value:{sign}.4g}"
 
 
-def _interval(bounds: Bounds | None, sign: str = "") -> str:
-    return ABSENT if bounds is None else f"[{bounds.low:{sign}.4f}, {bounds.high:{sign}.4f}]"
+def _interval(bounds: Bounds | None, found: Answer, sign: str = "") -> str:
+    return ABSENT if bounds is None else f"[{_figure(bounds.low, found, sign)}, {_figure(bounds.high, found, sign)}]"
 
 
 def _number(value: object) -> str:

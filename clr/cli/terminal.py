@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +16,15 @@ from rich.live import Live
 from clr.cli import render
 from clr.resources import StudyResource
 
+UNWRAPPED = 1000
+
 
 def data(value: RenderableType) -> None:
-    """Shows a result on stdout; unwrapped where it is not a terminal."""
+    """Shows a result on stdout; unwrapped where it is neither a terminal nor told its width (COLUMNS)."""
     console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    console.print(value, soft_wrap=isinstance(value, str))
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNWRAPPED
+    console.print(value, soft_wrap=isinstance(value, str), crop=False)  # a snippet's lines stay whole
 
 
 def document(value: BaseModel | list[Any]) -> None:

@@ -20,7 +20,7 @@ from clr.resources import (
 
 def shown(value, width=140) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(value)
+    console.print(value, crop=False)
     return console.export_text()
 
 
@@ -58,7 +58,7 @@ def test_an_arm_s_row_holds_its_evidence():
     row = next(line for line in shown(render.answer(an_answer(an_arm()))).splitlines() if line.startswith("1"))
 
     assert row.split() == [
-        "1", "triangular2", "0.9712", "[0.9610,", "0.9810]", "+0.0103", "[-0.0020,", "+0.0226]", "2", "4", "0.25",
+        "1", "triangular2", "97.12", "[96.10,", "98.10]", "+1.03", "[-0.20,", "+2.26]", "2", "4", "0.25",
     ]  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_a_provisional_answer_says_not_confirmed_and_brackets_its_values():
     arm = an_arm(status="not confirmed", mean=None, interval=None, difference=None, values={})
     text = shown(render.answer(an_answer(arm, status="provisional", best=None)))
 
-    assert "not confirmed" in text and "(0.9900)" in text
+    assert "not confirmed" in text and "(99.00)" in text
 
 
 def test_a_failed_arm_without_figures_is_shown_without_them():
@@ -77,11 +77,33 @@ def test_a_failed_arm_without_figures_is_shown_without_them():
     assert "triangular2 (failed)" in shown(render.answer(an_answer(arm)))
 
 
-def test_it_fits_eighty_columns():
+def test_another_metric_is_shown_as_it_is():
+    row = next(
+        line for line in shown(render.answer(an_answer(an_arm(), metric="loss"))).splitlines() if line.startswith("1")
+    )
+
+    assert row.split()[2:7] == ["0.9712", "[0.961,", "0.981]", "+0.0103", "[-0.002,"]
+
+
+def test_identical_arms_are_said_to_be():
+    arm = an_arm(difference=Difference(mean=0.0, interval=None, pairs=2, identical=True))
+
+    assert "identical" in shown(render.answer(an_answer(arm)))
+
+
+def test_its_figures_stand_in_one_line_each_on_eighty_columns():
     text = shown(render.answer(an_answer(an_arm(), an_arm(2, "exp_range"))), width=80)
 
+    assert "97.12 [96.10, 98.10] +1.03 [-0.20, +2.26]" in text and "exp_range" in text and "triangular2 " in text
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert "0.9712" in text and "exp_range" in text
+
+
+def test_the_snippet_is_never_broken_into_lines():
+    snippet = 'schedule = clr.schedules.make("cosine", ' + "lr=0.27978338801004143, " * 6 + ")"
+    answer = an_answer(an_arm())
+    answer = answer.model_copy(update={"best": answer.best.model_copy(update={"snippet": snippet})})
+
+    assert f"    {snippet}\n" in shown(render.answer(answer), width=80)
 
 
 def a_study(**changes) -> StudyResource:

@@ -34,6 +34,8 @@ def test_a_spec_becomes_an_answer_and_nothing_is_left_running(tiny, tmp_path):
     answer = json.loads(done.stdout)
     assert answer["status"] == "confirmed" and len(answer["arms"]) == 2
     assert "6 of 6 trials over" in done.stderr
+    log = (data / "service.log").read_text()
+    assert "SIGTERM received" in log and "Traceback" not in log and "Fatal" not in log
     assert processes_in(data) == []
 
 

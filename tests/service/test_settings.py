@@ -121,11 +121,6 @@ def test_what_counts_as_loopback(host, loopback):
     assert is_loopback(host) is loopback
 
 
-def test_restart_grace_is_one_lease_unless_set():
-    assert load({"lease_seconds": 80}).grace == 80
-    assert load({"restart_grace": 0}).grace == 0
-
-
 def test_a_passed_setting_that_does_not_exist_is_an_error():
     with pytest.raises(ValueError, match="extra"):
         Settings(no_such_setting=1)
