@@ -33,8 +33,9 @@ Parcel = Renew | Report | Result | GiveBack
 class Spool:
     """Evaluations, the newest checkpoint and the end of one attempt, kept until the service has taken them.
 
-    What was learned is told within `report_seconds`; without news the lease is renewed every `beat_seconds`. The end
-    goes last, and takes along the evaluations that are not told yet. Not safe across threads: `worker.link` locks.
+    A checkpoint is told at once, evaluations within `report_seconds`; without news the lease is renewed every
+    `beat_seconds`. The end goes last, and takes along the evaluations that are not told yet. Not safe across threads:
+    `worker.link` locks.
 
     Args:
         holding: the slot and its fencing token.
@@ -68,8 +69,8 @@ class Spool:
     @property
     def due_at(self) -> float:
         """When something is to be said next, on the caller's clock."""
-        if self._end is not None:
-            return self._told_at
+        if self._end is not None or self._checkpoint is not None:
+            return self._told_at  # a store keeps few checkpoints: the service must know one that is still there
         return self._told_at + (min(self._pause, self._beat) if self._has_news else self._beat)
 
     def parcel(self) -> Parcel:

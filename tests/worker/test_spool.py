@@ -46,6 +46,13 @@ def test_news_never_waits_longer_than_a_beat() -> None:
     assert spool.due_at == 100.3
 
 
+def test_a_checkpoint_is_told_at_once() -> None:
+    spool = a_spool()
+    spool.saved(a_checkpoint(1))
+
+    assert spool.due_at <= 100.0
+
+
 def test_the_end_is_told_at_once() -> None:
     spool = a_spool()
     spool.end(DONE)

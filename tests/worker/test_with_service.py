@@ -73,7 +73,7 @@ class Site:
         for worker in self.workers[count:]:
             worker.process.terminate()
         del self.workers[count:]
-        arguments = ("--checkpoint-seconds", "0", "--hang-seconds", "5")
+        arguments = ("--checkpoint-seconds", "0.2", "--hang-seconds", "5")
         while len(self.workers) < count:
             self.workers.append(self.start_worker(self.url, *arguments, **self.environment))
         for worker in self.workers:
@@ -119,7 +119,7 @@ def in_the_middle(study: StudyHandle, workers: list[Running]) -> tuple[int, Runn
         for trial in study.trials(state="running"):
             whole = study.trial(trial.number)
             worker = next(w for w in workers if whole.attempts[-1].worker in w.said)
-            if whole.state == "running" and whole.curve and 2 <= len(whole.curve) <= 15:
+            if whole.state == "running" and whole.curve and 8 <= len(whole.curve) <= 20:
                 return trial.number, worker
         return None
 
