@@ -35,6 +35,7 @@ def test_every_call_of_the_walk_through_works(client: Client, tmp_path: Path) ->
 
     done = subprocess.run(
         ["bash", "-c", script],
+        check=False,
         cwd=tmp_path,
         env={**CLEAN, "SERVICE": client.url},
         capture_output=True,
@@ -73,9 +74,15 @@ def test_the_task_of_the_readme_is_trained(tmp_path: Path) -> None:
 
     with serving(tmp_path, "--tasks", str(tmp_path / "my_tasks.py"), workers=1) as client:
         study = client.submit(
-            {"task": "blobs", "arms": ["fixed", "triangular"], "budget": {"epochs": 3}, "bounds": {"low": 0.001, "high": 0.1},
-             "trials": 2, "confirm_seeds": 2}
-        )  # fmt: skip
+            {
+                "task": "blobs",
+                "arms": ["fixed", "triangular"],
+                "budget": {"epochs": 3},
+                "bounds": {"low": 0.001, "high": 0.1},
+                "trials": 2,
+                "confirm_seeds": 2,
+            }
+        )
         assert study.wait(poll=0.2, timeout=60).state == "done"
         best = study.best().arms[0]
 
