@@ -89,6 +89,8 @@ class Client:
             auth=_Bearer(token) if token else None,
             trust_env=not _is_loopback(self.url),  # a proxy can't reach this host's loopback
             headers={"Accept": "application/json"},
+            # Below the five seconds after which uvicorn closes an idle connection, maybe under a request's feet.
+            limits=httpx.Limits(keepalive_expiry=3.0),
         )
 
     def __repr__(self) -> str:

@@ -21,13 +21,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from clr import results
 from clr.errors import CheckpointError, InvalidSchedule, MissingExtra, TaskError, UnknownName
 from clr.protocol import TrialConfig
 from worker import device as devices
 from worker import messages
+from worker.kept import KeptTask
 from worker.parent import end_with
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Trainer:
         asked = json.dumps([config.task, config.task_options], sort_keys=True)
         if self._made is None or self._made[0] != asked:
             self._made = None  # frees its data before the next one's is loaded
-            self._made = asked, registry.make(config.task, config.task_options)
+            self._made = asked, cast("Task", KeptTask(registry.make(config.task, config.task_options)))
         return self._made[1]
 
     def _provenance(self, resume: results.Checkpoint | None) -> dict[str, Any]:

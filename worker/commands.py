@@ -66,7 +66,10 @@ def worker(
     logging.getLogger("worker").setLevel(logging.INFO)
     if parent is not None:
         end_with(parent, signal.SIGTERM)
-    chosen = devices.devices(device)
+    try:
+        chosen = devices.devices(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from None
     if len(chosen) > 1:
         raise typer.Exit(fleet.run(chosen, _as_arguments(context.params)))
     options = Options(

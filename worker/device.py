@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +25,13 @@ def visible_gpus() -> int:
 
 
 def devices(choice: str) -> tuple[str, ...]:
-    """The devices that "auto", "cpu", "cuda" or "cuda:N" stand for."""
+    """The devices that "auto", "cpu", "cuda" or "cuda:N" stand for.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", choice):
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {choice!r}.")
     if choice == "auto":
         return tuple(f"cuda:{index}" for index in range(visible_gpus())) or ("cpu",)
     return ("cuda:0",) if choice == "cuda" else (choice,)
@@ -41,8 +48,9 @@ def environment(device: str, threads: int) -> dict[str, str]:
     index = device.partition(":")[2]
     if not index:
         return chosen | {"CUDA_VISIBLE_DEVICES": ""}
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return chosen | {"CUDA_VISIBLE_DEVICES": seen.split(",")[int(index)] if seen else index}
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    own = dict(enumerate(seen.split(","))).get(int(index), "") if seen else index  # "": none, which torch will say
+    return chosen | {"CUDA_VISIBLE_DEVICES": own}
 
 
 def describe(device: str, threads: int) -> Device:

@@ -144,3 +144,21 @@ def test_a_service_of_another_version_is_said(desk, start_worker) -> None:
 
     assert worker.ended() == 5
     assert "as asked" in worker.said
+
+
+def test_a_fleet_ends_with_its_signal(desk, start, tmp_path: Path) -> None:
+    arguments = ["--service", desk.url, "--checkpoints", str(tmp_path)]
+    fleet = start("-c", f"import sys; from worker import fleet; sys.exit(fleet.run(['cpu', 'cpu'], {arguments!r}))")
+    wait_for(lambda: len({body["worker"] for body in desk.bodies("/v1/leases")}) == 2, "two workers")
+
+    fleet.process.send_signal(signal.SIGTERM)
+
+    assert fleet.ended(10) == 0
+    assert fleet.said.count("SIGTERM received") == 2
+
+
+def test_an_unknown_device_is_wrong_usage(start) -> None:
+    worker = start("-m", "worker", "--device", "tpu")
+
+    assert worker.ended() == 2
+    assert "cuda:N" in worker.said
