@@ -17,7 +17,7 @@ from service.opening import Opener
 from service.parts import Parts
 from service.routes import catalogue, health, studies, work
 from service.settings import Settings
-from service.store.database import Database
+from service.store.database import OUTAGES, Database
 from service.store.record import Recorder
 
 DESCRIPTION = "Which learning-rate schedule, with which bounds? Submit a study, let workers train, ask for the best."
@@ -39,12 +39,12 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        responses=problems.documented(401, 413, 415, 422, 500),
+        responses=problems.documented(401, 413, 415, 422, 500, 503),
     )
     app.state.parts = Parts(settings, database, doorbell, Opener(database, doorbell))
     for router in (studies.router, catalogue.router, work.router, health.router):
         app.include_router(router)
-    problems.install(app)
+    problems.install(app, OUTAGES)
     app.add_middleware(Access, settings=settings)
     _describe_once(app, locked=settings.token is not None)
     return app

@@ -99,8 +99,15 @@ def response(scope: Scope, found: Problem, headers: Mapping[str, str] | None = N
     return JSONResponse(body, found.status, {**(headers or {}), "X-Request-ID": request_id}, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Every refusal of `app` becomes a problem: ours, the framework's, and what nobody foresaw."""
+def install(app: FastAPI, outages: Iterable[type[Exception]] = ()) -> None:
+    """Every refusal of `app` becomes a problem: ours, the framework's, and what nobody foresaw.
+
+    Args:
+        app: whose errors are answered.
+        outages: errors that mean that the database is out of reach for now.
+    """
+    for outage in outages:
+        app.add_exception_handler(outage, _unavailable)
     app.add_exception_handler(errors.ClrError, _clr_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -144,6 +151,12 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     }
     detail = details.get(error.status_code, str(error.detail))
     return response(request.scope, plain(error.status_code, detail), error.headers)
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    _log(request, error)
+    detail = "The database can't be reached or has no room just now; nothing was stored. Try the same request again."
+    return response(request.scope, plain(503, detail), {"Retry-After": "2"})
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

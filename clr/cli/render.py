@@ -66,7 +66,8 @@ def _caption(found: Answer) -> str:
         return f"not confirmed: validation {found.metric} in the search, the best of several trials each, so flattering"
     level = next((a.difference.interval.level for a in found.arms if a.difference and a.difference.interval), 0.95)
     unit = " in percent" if found.metric == "accuracy" else ""
-    return f"test {found.metric}{unit}; differences are paired by seed, their {level:.0%} intervals hold for all arms at once"
+    paired = f"differences are paired by seed, their {level:.0%} intervals hold for all arms at once"
+    return f"test {found.metric}{unit}; {paired}"
 
 
 def _row(arm: ArmAnswer, found: Answer) -> Iterable[str]:

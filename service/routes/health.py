@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 
 from clr.resources import Health
 from service.parts import Parts
-from service.problems import documented
 from service.routes.asking import Asked
 
 router = APIRouter(tags=["health"])
@@ -20,7 +19,7 @@ async def get_health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", responses=documented(503))
+@router.get("/readyz", responses={503: {"model": Health, "description": "What is wrong"}})
 def get_readiness(asked: Asked, response: Response) -> Health:
     """Readiness: database, schema, disk. 503 where one fails."""
     checks = {**asked.database.checks(), "disk": _disk(asked)}

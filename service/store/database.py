@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
+import sqlalchemy.orm  # noqa: F401 - Optuna would load it late, in the recorder's thread, while requests need it whole
 from sqlalchemy import Connection, ExceptionContext, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from clr.errors import DatabaseUnusable
 from service.store import migration
@@ -18,6 +20,8 @@ from service.store.postgresql import Postgresql
 from service.store.sqlite import Sqlite
 
 FILE = "clr.sqlite3"
+OUTAGES: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout)
+"""What a call raises while the database can't be reached, is overloaded or full: the same call may work later."""
 
 
 class Database:

@@ -133,8 +133,22 @@ def test_a_name_that_no_study_can_have_is_refused(http, study):
 def test_an_unforeseen_error_says_nothing_of_itself(serving, tmp_path):
     with serving(Settings(data=tmp_path, database=None, token=None)) as http:
         with sqlite3.connect(tmp_path / "clr.sqlite3") as database:
+            columns = "id, name, task, priority, created_at, spec, body_hash, reason, sequence"
+            broken = "'s1', '', 'toy', 0, 0, '{broken', '', '', 0"
+            database.execute(f"INSERT INTO clr_studies ({columns}) VALUES ({broken})")
+
+        problem = assert_problem(http.get("/v1/studies/s1"), 500)
+
+    assert "broken" not in str(problem) and "JSON" not in str(problem) and "log" in problem["detail"]
+
+
+def test_a_database_out_of_reach_is_503_and_says_to_try_again(serving, tmp_path):
+    with serving(Settings(data=tmp_path, database=None, token=None)) as http:
+        with sqlite3.connect(tmp_path / "clr.sqlite3") as database:
             database.execute("ALTER TABLE clr_studies RENAME TO gone")
+        answer = http.get("/v1/studies")
+        with sqlite3.connect(tmp_path / "clr.sqlite3") as database:
+            database.execute("ALTER TABLE gone RENAME TO clr_studies")
 
-        problem = assert_problem(http.get("/v1/studies"), 500)
-
-    assert "clr_studies" not in str(problem) and "log" in problem["detail"]
+        assert "clr_studies" not in str(assert_problem(answer, 503)) and answer.headers["Retry-After"] == "2"
+        assert http.get("/v1/studies").status_code == 200

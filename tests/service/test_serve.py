@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from clr.client import Client
 
 TOKEN = "serve-test-" + "k" * 32
 
@@ -114,6 +117,36 @@ def test_its_workers_end_with_it(tmp_path):
 
         assert process.wait(45) == 0
     assert not any(alive(child) for child in children)
+
+
+def test_two_workers_train_over_a_token_beyond_loopback_and_a_wrong_one_says_so(tmp_path, own_address):
+    spec = {
+        "task": "digits", "arms": ["fixed"], "bounds": {"low": 0.05, "high": 0.5}, "trials": 2, "confirm_seeds": 2,
+        "budget": {"iterations": 20},
+    }  # fmt: skip
+    flags = ["--data", str(tmp_path), "--host", own_address, "--workers", "2"]
+    with serve(*flags, CLR_TOKEN=TOKEN, CLR_MIN_FREE="0") as process, Client(process.url, TOKEN) as client:
+        assert own_address in process.url
+        wait_for(lambda: sum(worker.live for worker in client.workers()) == 2)
+        study = client.submit(spec)
+        assert study.wait(poll=0.1, timeout=60).state == "done"
+
+        stranger = subprocess.run(
+            [sys.executable, "-m", "worker", "--service", process.url], capture_output=True, text=True, timeout=60,
+            env={**os.environ, "CLR_TOKEN": "w" * 40}, check=False,
+        )  # fmt: skip
+        assert stranger.returncode == 4 and "refuses the token" in stranger.stderr
+        process.terminate()
+        assert process.wait(45) == 0
+        assert TOKEN not in process.stderr.read() and "w" * 40 not in stranger.stderr
+
+
+@pytest.fixture
+def own_address():
+    """An address of this host that other machines could use."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.connect(("192.0.2.1", 9))  # sends nothing: it only asks for the way there
+        return asked.getsockname()[0]
 
 
 def live_workers(url):

@@ -6,6 +6,9 @@ import uuid
 
 import pytest
 
+from clr.protocol import Results
+from service.store import results
+
 
 def in_thread(call):
     found = []
@@ -119,6 +122,18 @@ def test_sixty_waiting_workers_leave_the_service_answering(http, trainer):
     assert time.monotonic() - started < 1.5
     for thread in threads:
         thread.join()
+
+
+def test_a_crash_before_the_next_round_opened_heals_at_the_next_lease(http, trainer, submit):
+    study = submit(arms=["fixed"])
+    (lease,) = trainer.lease()
+    result = {"slot": lease["slot"], "fence": lease["fence"], "outcome": "done", "iteration": 100, "value": 0.5}
+    # The service stores the result and dies before it opens the round that this makes due.
+    finished = Results.model_validate({"worker": trainer.worker, "results": [result]})
+    _, ended = results.finish(http.app.state.parts.database, finished)
+    assert ended == [study] and http.get(f"/v1/studies/{study}/trials").json()["items"][-1]["number"] == 1
+
+    assert [lease["number"] for lease in trainer.lease()] == [2]
 
 
 def test_reports_are_stored_and_repeating_them_is_accepted(http, trainer, submit):
