@@ -79,8 +79,12 @@ class ScheduleLR(LRScheduler):
         self._updates = _Updates()
         self._calls_without_update = 0
         super().__init__(optimizer)
-        hook = optimizer.register_step_post_hook(self._updates.saw)
-        weakref.finalize(self, hook.remove)
+        self._watch()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copied or unpickled scheduler watches its own optimizer, whose hooks are not copied."""
+        self.__dict__.update(state)
+        self._watch()
 
     @property
     def iteration(self) -> int:
@@ -159,6 +163,10 @@ class ScheduleLR(LRScheduler):
                 stacklevel=4,
             )
         self._write_rates()
+
+    def _watch(self) -> None:
+        hook = self.optimizer.register_step_post_hook(self._updates.saw)
+        weakref.finalize(self, hook.remove)
 
     def _use(self, schedule: Schedule) -> None:
         self.schedule = schedule

@@ -80,7 +80,7 @@ def _factor(function: Callable[[float], float], name: str, x: float) -> float:
 
 def _imported(path: str) -> Callable[[float], float]:
     module, _, attribute = path.partition(":")
-    if module not in _trusted:
+    if not {module, path} & _trusted:
         rule = f"is not of a trusted module: call clr.schedules.trust({module!r}), or pass the function itself"
         raise InvalidSchedule("custom", "scale_fn", rule, path)
     try:
@@ -93,11 +93,11 @@ def _imported(path: str) -> Callable[[float], float]:
 
 
 def _path_of(function: Callable[..., Any]) -> str:
-    """A function's own path; whoever holds the function may use it, so its module is trusted from here on."""
+    """A function's own path, trusted from here on: whoever holds the function may use it."""
     path = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}"
     if not _PATH.fullmatch(path):
         raise ValueError("must be a function with a name at the top of a module (no lambda, no inner function)")
-    trust(path.partition(":")[0])
+    _trusted.add(path)
     if _imported(path) is not function:
         raise ValueError(f"must be found again as {path}")
     return path

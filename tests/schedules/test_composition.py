@@ -1,6 +1,7 @@
 """Schedules made of schedules, of functions, and of other lengths: what is particular to a family."""
 
 import json
+import statistics
 import subprocess
 import sys
 
@@ -117,6 +118,12 @@ class TestCustomScales:
 
         assert restored == schedule
         assert restored(15) == schedule(15)
+
+    def test_a_function_given_opens_no_other_function_of_its_module(self):
+        assert Custom(**CYCLE, scale_fn=statistics.fmean).scale_fn == "statistics:fmean"
+
+        with pytest.raises(InvalidSchedule, match="not of a trusted module"):
+            Custom(**CYCLE, scale_fn="statistics:median")(3)
 
     def test_a_document_does_not_choose_what_is_imported(self):
         script = (

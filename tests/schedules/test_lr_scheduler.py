@@ -1,5 +1,6 @@
 """ScheduleLR: the rate of each update, whatever the optimizer, and whatever interrupts the run."""
 
+import copy
 import gc
 import io
 import warnings
@@ -354,6 +355,19 @@ def test_a_scheduler_that_is_gone_leaves_no_hook_on_the_optimizer():
     gc.collect()
 
     assert not optimizer._optimizer_step_post_hooks
+
+
+def test_a_copy_of_the_scheduler_follows_its_own_optimizer():
+    optimizer = an_optimizer()
+    scheduler = ScheduleLR(optimizer, SCHEDULE)
+    train(optimizer, scheduler, 4)
+
+    copied = copy.deepcopy(scheduler)
+    used = train(copied.optimizer, copied, 6)
+
+    assert [rate for (rate,) in used] == SCHEDULE.rates(10)[4:].tolist()
+    assert scheduler.iteration == 4
+    assert optimizer.param_groups[0]["lr"] == SCHEDULE(4)
 
 
 def test_torchs_own_tools_take_it_for_a_scheduler():
