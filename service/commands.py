@@ -54,7 +54,7 @@ def serve(
     threads: Threads = 1,
     tasks: Tasks = None,
     json: Json = False,
-    until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
+    embedded_service: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
 ) -> None:
     """Start the service, and workers beside it. SIGTERM or Ctrl-C stops all of it.
 
@@ -69,7 +69,7 @@ def serve(
     where = "PostgreSQL" if settings.database else f"SQLite in {settings.data}"
     terminal.talk(f"clr serve: {where}; checkpoints in {settings.data / 'checkpoints'}; {workers} workers.")
     fleet = Fleet(workers, _worker_flags(settings.data, device, threads, tasks), _worker_environment(settings))
-    server.serve(settings, fleet, lambda url: _announce(url, json), until_eof=until_eof)
+    server.serve(settings, fleet, lambda url: _announce(url, json), embedded=embedded_service)
 
 
 def _announce(url: str, json: bool) -> None:

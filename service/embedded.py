@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clr.client import Client
-from clr.errors import ServiceError
+from clr.errors import ServiceError, ServiceUnreachable
 from service.fleet import GRACE
 
 LOG = "service.log"
@@ -40,12 +40,12 @@ def start(data: Path, *, workers: int, worker_arguments: Sequence[str] = ()) -> 
         worker_arguments: flags of `clr serve` for its workers, e.g. ["--threads", "2"].
 
     Raises:
-        ServiceError: it did not start; its last words are in the message.
+        ServiceError: it did not start, or ended within the block; its last words are in the message.
     """
     data.mkdir(parents=True, exist_ok=True)
     log = data / LOG
     flags = ["--host", "127.0.0.1", "--port", "0", "--data", str(data), "--workers", str(workers)]
-    command = [sys.executable, "-P", "-m", "clr.cli", "serve", *flags, *worker_arguments, "--json", "--until-eof"]
+    command = [sys.executable, "-P", "-m", "clr.cli", "serve", *flags, *worker_arguments, "--json", "--embedded"]
     # Another database or token of the environment is another service's.
     environment = {**os.environ, "CLR_DATABASE": ""}
     with log.open("ab") as words:
@@ -55,6 +55,8 @@ def start(data: Path, *, workers: int, worker_arguments: Sequence[str] = ()) -> 
         )
         try:
             yield Embedded(_address(process, log), log)
+        except ServiceUnreachable:
+            raise ServiceError(f"The service has ended. {log} ends:\n{last_words(log)}") from None
         finally:
             _stop(process)
 

@@ -19,6 +19,7 @@ from service.app import create_app
 from service.fleet import Fleet
 from service.settings import Settings
 
+logger = logging.getLogger("clr.service")
 GRACEFUL_SHUTDOWN = 5  # uvicorn waits for open connections; for ever, unless it is told [s]
 TENDING = 1.0  # between two looks at the workers [s]
 
@@ -26,7 +27,14 @@ TENDING = 1.0  # between two looks at the workers [s]
 class Server(uvicorn.Server):
     """uvicorn with workers beside it. They are stopped first, while the service still takes what they give back."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, fleet: Fleet, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: socket.socket,
+        fleet: Fleet,
+        ready: Callable[[str], None],
+        needs_workers: bool,
+    ) -> None:
         self._app = create_app(settings)
         config = uvicorn.Config(
             self._app,
@@ -38,6 +46,7 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._fleet, self._ready, self._url = fleet, ready, address(listener)
+        self._needs_workers = needs_workers
         self._tending: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -62,26 +71,30 @@ class Server(uvicorn.Server):
         while True:
             await asyncio.sleep(TENDING)
             self._fleet.tend()
+            if self._needs_workers and not self._fleet.alive:
+                logger.error("no worker is left: stopping")
+                self.handle_exit(signal.SIGTERM, None)
 
 
-def serve(settings: Settings, fleet: Fleet, ready: Callable[[str], None], *, until_eof: bool = False) -> None:
+def serve(settings: Settings, fleet: Fleet, ready: Callable[[str], None], *, embedded: bool = False) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
         settings: where to listen, and over which data.
         fleet: workers to start once it answers.
         ready: called with the service's address once it answers.
-        until_eof: also stop when standard input ends, that is, when the process that holds its other end is gone.
+        embedded: also stop when standard input ends, that is, when the process that holds its other end is gone, and
+            when no worker is left.
 
     Raises:
         ServiceError: the address can't be listened on. ClrError: the database can't be opened.
     """
     listener = listen(settings.host, settings.port)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    server = Server(settings, listener, fleet, ready)
+    server = Server(settings, listener, fleet, ready, needs_workers=embedded)
     signal.signal(signal.SIGTERM, _ended)  # uvicorn raises what it caught once more, after it has shut down
     signal.signal(signal.SIGINT, _ended)
-    if until_eof:
+    if embedded:
         threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
     server.run([listener])
 

@@ -65,7 +65,7 @@ except httpx.HTTPError: pass
 
 
 def test_it_stops_when_the_process_that_holds_its_input_is_gone(tmp_path):
-    with serve("--data", str(tmp_path), "--until-eof") as process:
+    with serve("--data", str(tmp_path), "--workers", "1", "--embedded") as process:
         process.stdin.close()
 
         assert process.wait(10) == 0
@@ -108,18 +108,7 @@ def test_a_study_survives_a_killed_service(tmp_path, announce_at):
     assert again.json()["spec"] == study.json()["spec"]
 
 
-def test_its_workers_end_with_it(tmp_path):
-    with serve("--data", str(tmp_path), "--workers", "2") as process:
-        wait_for(lambda: live_workers(process.url) == 2)
-        children = children_of(process.pid)
-        assert len(children) == 2
-        process.terminate()
-
-        assert process.wait(45) == 0
-    assert not any(alive(child) for child in children)
-
-
-def test_two_workers_train_over_a_token_beyond_loopback_and_a_wrong_one_says_so(tmp_path, own_address):
+def test_two_workers_train_beyond_loopback_with_the_token_and_end_with_the_service(tmp_path, own_address):
     spec = {
         "task": "digits", "arms": ["fixed"], "bounds": {"low": 0.05, "high": 0.5}, "trials": 2, "confirm_seeds": 2,
         "budget": {"iterations": 20},
@@ -136,8 +125,11 @@ def test_two_workers_train_over_a_token_beyond_loopback_and_a_wrong_one_says_so(
             env={**os.environ, "CLR_TOKEN": "w" * 40}, check=False,
         )  # fmt: skip
         assert stranger.returncode == 4 and "refuses the token" in stranger.stderr
+        children = children_of(process.pid)
+        assert len(children) == 2
         process.terminate()
         assert process.wait(45) == 0
+        assert not any(alive(child) for child in children)
         assert TOKEN not in process.stderr.read() and "w" * 40 not in stranger.stderr
 
 
@@ -147,10 +139,6 @@ def own_address():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         asked.connect(("192.0.2.1", 9))  # sends nothing: it only asks for the way there
         return asked.getsockname()[0]
-
-
-def live_workers(url):
-    return sum(worker["live"] for worker in httpx.get(url + "/v1/workers", trust_env=False).json()["items"])
 
 
 def children_of(parent):
