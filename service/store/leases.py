@@ -145,20 +145,28 @@ def _expire(connection: Connection, ids: Sequence[str]) -> None:
     """Counts leases that ran out as crashes. The holder stays noted: until the slot is leased again it may renew."""
     if not ids:
         return
-    query = select(slots.c.id, slots.c.study, slots.c.fence).where(states.expired, slots.c.study.in_(ids))
-    lapsed = connection.execute(query.order_by(slots.c.id).with_for_update(skip_locked=True)).all()
+    query = select(slots.c.id, slots.c.study, slots.c.fence, study_rows.c.cancelled_at).join(study_rows)
+    ran_out = query.where(states.expired, slots.c.study.in_(ids)).order_by(slots.c.id)
+    rows = connection.execute(ran_out.with_for_update(of=slots, skip_locked=True)).all()
+    stopped = [row for row in rows if row.cancelled_at is not None]
+    if stopped:  # whoever held it heard of no crash but of the end
+        freed = update(slots).where(slots.c.id.in_([row.id for row in stopped]))
+        connection.execute(freed.values(holder=None, lease_until=None))
+        _end_attempts(connection, stopped, "cancelled")
+    lapsed = [row for row in rows if row.cancelled_at is None]
     if not lapsed:
         return
     counted = count_crash(connection, [row.id for row in lapsed], "the worker went silent")
-    end = update(attempts).where(attempts.c.slot == bindparam("of"), attempts.c.fence == bindparam("under"))
-    ended = end.values(how="expired", ended_at=milliseconds_now)
-    connection.execute(ended, [{"of": row.id, "under": row.fence} for row in lapsed])
+    _end_attempts(connection, lapsed, "expired")
     for study in sorted({row.study for row in lapsed}):
-        events.append(
-            connection,
-            study,
-            [event for row in lapsed if row.study == study for event in _expired(row, counted[row.id])],
-        )
+        mine = [row for row in lapsed if row.study == study]
+        events.append(connection, study, [event for row in mine for event in _expired(row, counted[row.id])])
+
+
+def _end_attempts(connection: Connection, rows: Sequence[Any], how: str) -> None:
+    this = update(attempts).where(attempts.c.slot == bindparam("of"), attempts.c.fence == bindparam("under"))
+    ended = this.values(how=how, ended_at=milliseconds_now)
+    connection.execute(ended, [{"of": row.id, "under": row.fence} for row in rows])
 
 
 def _expired(row: Any, outcome: str | None) -> list[Event]:
