@@ -3,12 +3,15 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import optuna
 import psutil
@@ -102,6 +105,29 @@ def test_optuna_reads_the_arm_that_the_answer_ranks_first(demo: Demo) -> None:
     assert study.best_trial.params["family"] == demo.answer.arms[0].family
     assert study.best_value == pytest.approx(demo.answer.arms[0].mean)
     assert len(study.trials) == 7
+
+
+def test_optuna_dashboard_shows_the_study(demo: Demo, tmp_path: Path) -> None:
+    copy = shutil.copy(demo.folder / "clr.sqlite3", tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "optuna_dashboard._cli", f"sqlite:///{copy}", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        shown = wait_for(lambda: dashboard(port, "/api/studies"), "the dashboard answers")
+        names = {study["study_name"] for study in shown["study_summaries"]}
+        assert {demo.answer.study, f"{demo.answer.study}/search/fixed", f"{demo.answer.study}/confirm/fixed"} <= names
+    finally:
+        process.kill()
+        process.wait()
+
+
+def dashboard(port: int, path: str):  # type: ignore[no-untyped-def]
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).raise_for_status().json()
+    except httpx.HTTPError:
+        return None
 
 
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
