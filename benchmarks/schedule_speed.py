@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 import timeit
+from typing import Any
 
 import torch
 from torch.optim import SGD, Optimizer
@@ -21,7 +22,7 @@ from clr.schedules import Cosine, Fixed, Schedule, Triangular2
 
 STEPS, ROWS = 20_000, 100_000
 TRIANGULAR2 = Triangular2(base_lr=0.001, max_lr=0.006, step_size=2000)
-DOCUMENTS = [
+DOCUMENTS: list[dict[str, Any]] = [
     {"family": "fixed", "lr": 0.1},
     {"family": "step", "lr": 0.1, "gamma": 0.5, "step_size": 3000},
     {"family": "multi_step", "lr": 0.1, "gamma": 0.5, "milestones": [60_000, 80_000]},
