@@ -67,9 +67,13 @@ def serve(
     }  # fmt: skip
     settings = load(flags, config)
     where = "PostgreSQL" if settings.database else f"SQLite in {settings.data}"
-    terminal.talk(f"clr serve: {where}; checkpoints in {settings.data / 'checkpoints'}; {workers} workers.")
+    terminal.talk(f"clr serve: {where}; checkpoints in {settings.data / 'checkpoints'}; {_workers(workers)}.")
     fleet = Fleet(workers, _worker_flags(settings.data, device, threads, tasks), _worker_environment(settings))
     server.serve(settings, fleet, lambda url: _announce(url, json), embedded=embedded_service)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'' if count == 1 else 's'}"
 
 
 def _announce(url: str, json: bool) -> None:
@@ -108,7 +112,7 @@ def run(
     folder = data or _new_folder(spec)
     flags = ["--device", device, "--threads", str(threads), *(p for t in tasks or () for p in ("--tasks", t))]
     count = workers or default_workers()
-    terminal.talk(f"clr run: {count} workers; everything stays in {folder}")
+    terminal.talk(f"clr run: {_workers(count)}; everything stays in {folder}")
     with embedded.start(folder, workers=count, worker_arguments=flags) as service, Client(service.url) as client:
         embedded.wait_for_worker(client, service)
         study = client.submit(wanted)
