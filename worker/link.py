@@ -37,7 +37,7 @@ _LONGEST_PAUSE = 5.0
 class Told:
     """Notice: the attempt's end was answered; "accepted", or why the service did not take it."""
 
-    fence: int
+    holding: Holding
     reply: SlotReply
 
 
@@ -45,7 +45,7 @@ class Told:
 class Taken:
     """Notice: the attempt is no longer ours: its lease is lost or its study was cancelled. Stop it."""
 
-    fence: int
+    holding: Holding
     reply: SlotReply
 
 
@@ -182,9 +182,9 @@ class Link(threading.Thread):
             if (final or reply in ("lease-lost", "cancelled")) and self._spool is spool:
                 self._spool = None
         if final:
-            self._notify(Told(spool.holding.fence, reply))
+            self._notify(Told(spool.holding, reply))
         elif reply in ("lease-lost", "cancelled"):
-            self._notify(Taken(spool.holding.fence, reply))
+            self._notify(Taken(spool.holding, reply))
 
     def _failed(self, error: ClrError, spool: Spool) -> None:
         """Waits a while after a temporary failure; gives the attempt up after another."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -112,7 +114,12 @@ class TrainingChild:
 
     def close(self) -> None:
         """Lets an idle child go, and waits for its end."""
-        self._connection.close()
+        # Closing alone would not be heard: the thread that listens holds the socket open.
+        with (
+            contextlib.suppress(OSError),
+            socket.fromfd(self._connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as end,
+        ):
+            end.shutdown(socket.SHUT_RDWR)
         self._waiter.join(_DRAIN_SECONDS)
         if self._waiter.is_alive():
             self.kill()

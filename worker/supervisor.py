@@ -185,7 +185,8 @@ class Supervisor:
         at = f", goes on from iteration {lease.resume.iteration}" if lease.resume is not None else ""
         logger.info("slot %d (%s, trial %d): attempt %d%s", lease.slot, lease.study, lease.number, lease.attempt, at)
         link.hold(lease)
-        child.ask(messages.Train(config=lease.config, key=f"slot-{lease.slot}/f{lease.fence:06d}", resume=lease.resume))
+        key = f"{_folder(lease)}/f{lease.fence:06d}"
+        child.ask(messages.Train(config=lease.config, key=key, resume=lease.resume))
         attempt = _Attempt(lease, child, link, Quiet(self._limits))
         while attempt.end is None and not attempt.over:
             self._step(attempt)
@@ -200,7 +201,7 @@ class Supervisor:
                 attempt.heard(message, self.stopping)
             case Exited(child, code) if child is attempt.child:
                 attempt.exited(code, self.stopping)
-            case Taken(fence, reply) if fence == attempt.lease.fence:
+            case Taken(holding, reply) if holding == attempt.holding:
                 attempt.taken = reply
         if attempt.end is None and not attempt.over:
             self._press(attempt)
@@ -222,7 +223,7 @@ class Supervisor:
         quiet = Quiet(self._limits)
         while not (self.stopping in ("cut-off", "refused") or self._grace_is_over()):
             match self._next(quiet):
-                case Told(fence, reply) | Taken(fence, reply) if fence == attempt.lease.fence:
+                case Told(holding, reply) | Taken(holding, reply) if holding == attempt.holding:
                     attempt.closed(reply)
                     return
         logger.warning("the end of slot %d could not be told", attempt.lease.slot)
@@ -280,14 +281,14 @@ class _Attempt:
         logger.info("slot %d (%s, trial %d): %s, %s", lease.slot, lease.study, lease.number, how, reply)
         settled = reply == "cancelled" or (reply == "accepted" and how in ("done", "diverged", "failed"))
         if settled and (self.saved or lease.resume is not None):
-            self.child.ask(messages.Discard(folder=f"slot-{lease.slot}"))
+            self.child.ask(messages.Discard(folder=_folder(lease)))
 
     def _stopped(self, stopping: Stopping) -> None:
         if self.taken:
             self.over = True
             self.closed(self.taken)
         elif stopping:
-            self.end = GiveBack(self._holding, reason=f"the worker stops: {stopping}")
+            self.end = GiveBack(self.holding, reason=f"the worker stops: {stopping}")
         else:
             self._finish("crashed", reason="it stopped without being asked")
 
@@ -305,12 +306,17 @@ class _Attempt:
 
     def _finish(self, outcome: Literal["done", "diverged", "failed", "crashed"], **known: object) -> None:
         known.setdefault("iteration", self.iteration)
-        holding = self._holding
+        holding = self.holding
         self.end = Result(slot=holding.slot, fence=holding.fence, outcome=outcome, **known)
 
     @property
-    def _holding(self) -> Holding:
+    def holding(self) -> Holding:
         return Holding(slot=self.lease.slot, fence=self.lease.fence)
+
+
+def _folder(lease: Lease) -> str:
+    """Where a slot's checkpoints lie; a study's id is no other's, also where two services share a root."""
+    return f"{lease.study}-slot-{lease.slot}"
 
 
 def _exit_reason(code: int) -> str:

@@ -68,7 +68,7 @@ def test_a_worker_that_is_cut_off_for_too_long_checkpoints_and_ends(desk, start_
     desk.refuse = {path: 503 for path in ("/v1/reports", "/v1/leases/renew")}
 
     assert worker.ended(10) == 6
-    assert list((tmp_path / "checkpoints" / "slot-1" / "f000005").glob("*.safetensors"))
+    assert list((tmp_path / "checkpoints" / "s1-slot-1" / "f000005").glob("*.safetensors"))
 
 
 def test_a_worker_stops_waiting_in_the_end(start_worker) -> None:
