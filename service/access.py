@@ -1,10 +1,11 @@
-"""Who may ask: host, token, body. One ASGI layer in front of every route, so that it can be replaced in one place."""
+"""Who may ask: host, origin, token, body. One ASGI layer in front of every route, to be replaced in one place."""
 
 from __future__ import annotations
 
 import hmac
 import uuid
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,13 +20,14 @@ MAX_BODY = 256 * 1024
 # A worker that was cut off sends what it spooled in batches of up to 256 slots, each with the tail of its output.
 LARGER_BODIES: Mapping[str, int] = {"/v1/reports": 8 * 1024 * 1024, "/v1/results": 8 * 1024 * 1024}
 OPEN = frozenset({"/healthz"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN_NEEDED = problems.problem(
     401, "unauthorized", "A token is needed", "Send the service's token as: Authorization: Bearer TOKEN."
 )
 
 
 class Access:
-    """Refuses foreign hosts, wrong tokens, bodies that are too large or not JSON; gives each request an id.
+    """Refuses foreign hosts and origins, wrong tokens, bodies that are too large or not JSON; gives each request an id.
 
     Args:
         app: what is behind it.
@@ -61,9 +63,17 @@ class Access:
     def _refusal(self, scope: Scope, headers: Headers, limit: int) -> Problem | None:
         if self._local_names_only and not is_loopback(host_name(headers.get("host", ""))):
             return problems.plain(421, "This service listens on this machine alone: call it 127.0.0.1 or localhost.")
+        if scope["method"] not in SAFE and _foreign(headers):
+            return problems.plain(403, "A page of another site may change nothing here.")
         if scope["path"] not in OPEN and not _shows(headers, self._token):
             return _TOKEN_NEEDED
         return _body_refusal(headers, limit)
+
+
+def _foreign(headers: Headers) -> bool:
+    """Whether a browser sends this for a page of another site. Some requests it sends without asking us first."""
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
 def _shows(headers: Headers, token: SecretStr | None) -> bool:

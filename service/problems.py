@@ -57,6 +57,7 @@ STATUSES: Mapping[type[errors.ClrError], tuple[int, str, str]] = {
 }
 _PLAIN: Mapping[int, tuple[str, str]] = {
     400: ("bad-request", "The request can't be read"),
+    403: ("foreign-origin", "A page of another site asks"),
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "Method not allowed"),
     413: ("too-large", "The body is too large"),

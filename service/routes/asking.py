@@ -73,7 +73,7 @@ Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="next_cu
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items on a page")]
 
 
-def body_of(model: str) -> dict[str, Any]:
+def body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
     """OpenAPI's entry for a body that the route reads as a `Document`."""
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -27,13 +27,14 @@ from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store,
 from service.store import slots, studies, workers
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
+EXAMPLE = {"task": "digits", "arms": ["fixed", "cosine", "triangular2"]}
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="the same key gives the same study"),
 ]
 
 
-@router.post("", status_code=201, responses=documented(400, 409), openapi_extra=body_of("StudySpec"))
+@router.post("", status_code=201, responses=documented(400, 409), openapi_extra=body_of("StudySpec", EXAMPLE))
 def submit_study(asked: Asked, document: Document, response: Response, key: Key = None) -> StudyResource:
     """Stores a study with its first slots. 422 lists everything wrong with it, by field."""
     found = submission.prepare(document, workers.facts(asked.database))

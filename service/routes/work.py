@@ -31,6 +31,10 @@ from service.routes.asking import Asked, Document, Store, body_of
 from service.store import leases, reports, results, workers
 
 router = APIRouter(prefix="/v1", tags=["workers"])
+EXAMPLE = {
+    "worker": "7a0a1f0e-6f0e-4a53-9f5b-0f3f6c1f7d11", "host": "gpu-7", "tasks": [],
+    "device": {"name": "cpu", "kind": "cpu"},
+}  # fmt: skip
 # Slots also come free without a ring: a lease expires, or another service process on the same database opens a round.
 LOOK_AGAIN = 1.0
 
@@ -41,7 +45,7 @@ def list_workers(store: Store) -> Page[WorkerResource]:
     return Page(items=tuple(workers.list(store)))
 
 
-@router.post("/workers", responses=documented(400, 426), openapi_extra=body_of("Registration"))
+@router.post("/workers", responses=documented(400, 426), openapi_extra=body_of("Registration", EXAMPLE))
 def register_worker(asked: Asked, document: Document) -> Registered:
     """Announces a worker and the tasks that it can run."""
     registration = _registration(document)

@@ -34,6 +34,15 @@ def test_every_refusal_is_described_as_a_problem(http):
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+def test_the_examples_of_bodies_are_accepted(http, submit):
+    document = http.get("/openapi.json").json()
+
+    for path in ("/v1/workers", "/v1/studies"):
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        answer = http.post(path, json={**body["example"], **({"task": "toy"} if path == "/v1/studies" else {})})
+        assert answer.status_code in (200, 201), answer.text
+
+
 def test_the_routes_are_those_that_are_promised(http):
     document = http.get("/openapi.json").json()
 

@@ -102,6 +102,23 @@ def test_this_machine_s_names_are_served(http, name):
     assert http.get("/v1/studies", headers={"Host": f"{name}:8000"}).status_code == 200
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"])
+def test_a_page_of_another_site_changes_nothing(http, submit, origin):
+    """A browser sends a POST without a body for any page, without asking the service first."""
+    study = submit()
+
+    answer = http.post(f"/v1/studies/{study}/cancel", headers={"Origin": origin})
+
+    assert assert_problem(answer, 403)["type"] == "urn:clr:problem:foreign-origin"
+    assert http.get(f"/v1/studies/{study}").json()["state"] == "queued"
+
+
+def test_a_page_of_this_site_may_ask(http, submit):
+    own = str(http.base_url).rstrip("/")
+
+    assert http.post(f"/v1/studies/{submit()}/cancel", headers={"Origin": own}).status_code == 200
+
+
 def test_no_other_origin_is_allowed(http):
     answer = http.options(
         "/v1/studies", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
