@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 import optuna
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -113,7 +112,7 @@ class Sqlite:
     def dispose(self) -> None:
         self.reading.dispose()
         self.writing.dispose()
-        os.close(self._lock)
+        self._lock.close()
 
     def _engine(self, size: int) -> Engine:
         return create_engine(self.url, **self._arguments(size))
@@ -162,23 +161,23 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _lock(file: Path) -> int:
-    """A descriptor that holds the database for this process, until it is closed or the process ends."""
+def _lock(file: Path) -> IO[str]:
+    """An open file that holds the database for this process, until it is closed or the process ends."""
     path = file.with_name(file.name + ".lock")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = path.open("a")
     except OSError as error:
         raise DatabaseUnusable(f"Can't open {path}: {error.strerror}. Choose another folder with --data.") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(descriptor)
+        lock.close()
         raise DatabaseUnusable(
             f"Another service has {file} open. One service process can use an SQLite database: stop the other one, "
             "choose another folder with --data, or a PostgreSQL database with --database."
         ) from None
-    return descriptor
+    return lock
 
 
 def _file_system(folder: Path) -> str:
