@@ -3,7 +3,8 @@
 Coordinates mean the same in every family, so that arms are searched alike (science: nested spaces decide rankings):
 
     peak_lr   the highest rate of the run; every arm searches it in the study's interval, log scale
-    ratio     lowest rate / peak_lr (base_lr / max_lr of a cycle, last / first rate of a decay), log scale
+    ratio     lowest rate / peak_lr (base_lr / max_lr of a cycle, last / first rate of a decay, first rate of a
+              one_cycle), log scale
     cycles    whole cycles in the run: step_size = iterations / (2 cycles), so that every run ends at a cycle's end
     drops     equal drops of a step schedule
     decay     height of exp_range's triangles at the run's end / at its start
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from clr import schedules
 from clr.spec import Interval, Range
@@ -25,8 +27,8 @@ MIN_STEP_EPOCHS, MAX_STEP_EPOCHS = 2, 10  # Smith 2017, section 3.2
 SHORT_RUN_CYCLES = (1, 4)
 
 Params = Mapping[str, float]
-Own = Mapping[str, float | int | bool | str]
-Parameters = dict[str, float | int]
+Own = Mapping[str, Any]
+Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,37 @@ def _exp_range(at: Params, own: Own, iterations: int) -> Parameters:
     return {**cycle, "max_lr": base + (at["peak_lr"] - base) / gamma ** cycle["step_size"], "gamma": gamma}
 
 
+def _inverse(at: Params, own: Own, iterations: int) -> Parameters:
+    """gamma such that the last rate is ratio x peak: (1 + gamma (n - 1))^-power = ratio."""
+    power = float(own.get("power", INVERSE_POWER))
+    gamma = (at["ratio"] ** (-1 / power) - 1) / max(1, iterations - 1)
+    return {"lr": at["peak_lr"], "gamma": gamma, "power": power}
+
+
+def _polynomial(at: Params, own: Own, iterations: int) -> Parameters:
+    return {**_to_end(at, own, iterations), "power": POLYNOMIAL_POWER}
+
+
+def _decay(at: Params, own: Own, iterations: int) -> Parameters:
+    return {"base_lr": at["peak_lr"] * at["ratio"], "max_lr": at["peak_lr"], "step_size": iterations / 2}
+
+
+def _cosine_restarts(at: Params, own: Own, iterations: int) -> Parameters:
+    return {"lr": at["peak_lr"], "end_lr": at["peak_lr"] * at["ratio"], "period": iterations / at["cycles"]}
+
+
+def _one_cycle(at: Params, own: Own, iterations: int) -> Parameters:
+    return {"max_lr": at["peak_lr"], "div_factor": 1 / at["ratio"], "iterations": iterations}
+
+
+def _warmup_stable_decay(at: Params, own: Own, iterations: int) -> Parameters:
+    warmup, decay = math.ceil(WSD_WARMUP * iterations), math.ceil(WSD_DECAY * iterations)
+    return {**_to_end(at, own, iterations), "warmup": min(warmup, iterations - decay), "decay": decay}
+
+
+INVERSE_POWER, POLYNOMIAL_POWER = 0.75, 2.0  # Caffe's examples
+WSD_WARMUP, WSD_DECAY = 0.05, 0.2  # shares of the run; Haegele et al. 2024: a decay of 10-20 % suffices
+
 _CYCLE = {"peak_lr": "max_lr", "ratio": "base_lr", "cycles": "step_size"}
 _DECAY = {"peak_lr": "lr", "ratio": "end_lr"}
 
@@ -116,8 +149,14 @@ COORDINATES: Mapping[str, Coordinates] = {
     "fixed": Coordinates(_fixed, {"peak_lr": "lr"}),
     "step": Coordinates(_step, {"peak_lr": "lr", "ratio": "gamma", "drops": "step_size"}, {"drops": 2}),
     "exponential": Coordinates(_exponential, {"peak_lr": "lr", "ratio": "gamma"}),
+    "inverse": Coordinates(_inverse, {"peak_lr": "lr", "ratio": "gamma"}),
     "linear": Coordinates(_to_end, _DECAY),
+    "polynomial": Coordinates(_polynomial, _DECAY),
+    "decay": Coordinates(_decay, {"peak_lr": "max_lr", "ratio": "base_lr"}),
     "cosine": Coordinates(_to_end, _DECAY),
+    "cosine_restarts": Coordinates(_cosine_restarts, {**_DECAY, "cycles": "period"}),
+    "warmup_stable_decay": Coordinates(_warmup_stable_decay, _DECAY),
+    "one_cycle": Coordinates(_one_cycle, {"peak_lr": "max_lr", "ratio": "div_factor"}),
     "triangular": Coordinates(_cyclic, _CYCLE),
     "triangular2": Coordinates(_cyclic, _CYCLE),
     "exp_range": Coordinates(_exp_range, {**_CYCLE, "decay": "gamma"}, {"decay": 0.1}),

@@ -19,6 +19,7 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 MAX_ITERATIONS = 10_000_000
 MAX_TRIALS_PER_ARM = 10_000
 MAX_SLOTS = 100_000
+MAX_DEPTH = 4
 
 
 class SpecPart(BaseModel):
@@ -130,14 +131,15 @@ class Range(SpecPart):
         return self
 
 
-Scalar = float | int | bool | str
-
-
-def _scalar(value: object) -> object:
-    """One error for a wrong value, not one per type of the union."""
-    if not isinstance(value, float | int | bool | str) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"must be a finite number, true, false or a word, got {value!r}")
-    return value
+def _value(value: object, depth: int = 0) -> object:
+    """A finite number, true, false, a word, or lists and mappings of such (a schedule of schedules)."""
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, list | tuple) and depth < MAX_DEPTH:
+        return [_value(item, depth + 1) for item in value]
+    if isinstance(value, Mapping) and depth < MAX_DEPTH:
+        return {str(name): _value(item, depth + 1) for name, item in value.items()}
+    raise ValueError(f"must be a finite number, true, false, a word, or a list or mapping of such, got {_short(value)}")
 
 
 class ArmSpec(SpecPart):
@@ -149,7 +151,7 @@ class ArmSpec(SpecPart):
 
     family: Name
     name: Name = ""
-    fixed: dict[str, Annotated[Scalar, BeforeValidator(_scalar)]] = Field(default_factory=dict)
+    fixed: dict[str, Annotated[Any, BeforeValidator(_value)]] = Field(default_factory=dict)
     search: dict[str, Range] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -60,7 +60,7 @@ class ArmPlan(Message):
     name: str
     family: str
     constants: dict[str, float]
-    parameters: dict[str, float | int | bool | str]
+    parameters: dict[str, Any]
     ranges: dict[str, Range]
     rounds: tuple[int, ...]
 
