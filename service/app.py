@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        responses=problems.documented(401, 403, 413, 415, 422, 500, 503),
+        responses=problems.documented(400, 401, 403, 413, 415, 422, 500, 503),
     )
     app.state.parts = Parts(settings, database, doorbell, Opener(database, doorbell))
     for router in (studies.router, catalogue.router, work.router, health.router):

@@ -8,12 +8,21 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from clr.protocol import Registration
+from clr.protocol import LeaseRequest, Registration, Release, Renewal, Reports, Results
 from clr.spec import StudySpec
 from service.access import OPEN
 from service.problems import Problem
 
-_MODELS = (StudySpec, Registration, Problem)  # those that no route declares as its body or answer
+_MODELS = (
+    StudySpec,
+    Registration,
+    LeaseRequest,
+    Renewal,
+    Release,
+    Reports,
+    Results,
+    Problem,
+)  # those that no route declares as its body or answer
 
 
 def describe(app: FastAPI, *, locked: bool) -> dict[str, Any]:

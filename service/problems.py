@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import Scope
 
 from clr import errors
@@ -91,13 +92,15 @@ def of(error: errors.ClrError) -> Problem:
     return problem(status, kind, title, str(error))
 
 
-def response(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def response(scope: Scope, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """A problem as the answer to the request of `scope`."""
     request_id = scope["state"]["request_id"]
     body = found.model_copy(update={"instance": f"urn:uuid:{request_id}"}).model_dump(mode="json")
     if not body["errors"]:
         del body["errors"]
-    return JSONResponse(body, found.status, {**(headers or {}), "X-Request-ID": request_id}, MEDIA_TYPE)
+    marked = {**(headers or {}), "X-Request-ID": request_id}
+    # ASCII alone: a request may hold halves of surrogate pairs, which no answer can.
+    return Response(json.dumps(body), found.status, marked, MEDIA_TYPE)
 
 
 def install(app: FastAPI, outages: Iterable[type[Exception]] = ()) -> None:
@@ -115,7 +118,7 @@ def install(app: FastAPI, outages: Iterable[type[Exception]] = ()) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-async def _clr_error(request: Request, error: Exception) -> JSONResponse:
+async def _clr_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ClrError)
     found = of(error)
     if found.status >= 500:
@@ -123,20 +126,14 @@ async def _clr_error(request: Request, error: Exception) -> JSONResponse:
     return response(request.scope, found)
 
 
-async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    items = error.errors()
-    if broken := next((item for item in items if item["type"] == "json_invalid"), None):
-        reason = str(broken.get("ctx", {}).get("error", "")) or "syntax error"
-        return response(request.scope, plain(400, f"The body is not JSON: {reason} at character {broken['loc'][-1]}."))
-    return response(request.scope, of(errors.InvalidSpec([_pointed(item) for item in items])))
+    return response(request.scope, of(errors.InvalidSpec([_pointed(item) for item in error.errors()])))
 
 
 def _pointed(item: Mapping[str, Any]) -> errors.FieldError:
-    """A validation error's place: JSON pointers into the body, /query/NAME and the like elsewhere."""
-    place, *rest = [str(part) for part in item["loc"]]
-    parts = rest if place == "body" else [place, *rest]
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    """What is wrong with a query, a path or a header: at /query/NAME and the like (bodies are read by the routes)."""
+    pointer = "".join(f"/{part}" for part in item["loc"])
     detail = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] in ("missing", "extra_forbidden", "value_error"):
         return errors.FieldError(pointer, detail)
@@ -144,7 +141,7 @@ def _pointed(item: Mapping[str, Any]) -> errors.FieldError:
     return errors.FieldError(pointer, f"{detail}, got {text if len(text) <= 80 else text[:77] + '...'}")
 
 
-async def _http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     details = {
         404: f"Nothing is at {request.url.path}. GET /openapi.json lists what is.",
@@ -154,13 +151,13 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     return response(request.scope, plain(error.status_code, detail), error.headers)
 
 
-async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+async def _unavailable(request: Request, error: Exception) -> Response:
     _log(request, error)
     detail = "The database can't be reached or has no room just now; nothing was stored. Try the same request again."
     return response(request.scope, plain(503, detail), {"Retry-After": "2"})
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     _log(request, error)
     return response(request.scope, problem(500, "internal", "The service failed", _INTERNAL))
 

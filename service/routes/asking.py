@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from clr.errors import InvalidSpec
+from clr.spec import field_errors
 from service.pagination import MAX_CURSOR, MAX_LIMIT
 from service.parts import Parts
 from service.store.database import Database
 
+M = TypeVar("M", bound=BaseModel)
 MAX_DEPTH = 32
+OUTPUT = frozenset({"tail", "reason"})
+"""Fields that hold what a crashed process wrote last, which may be anything."""
 
 
 def _parts(request: Request) -> Parts:
@@ -26,10 +32,14 @@ def _database(request: Request) -> Database:
     return _parts(request).database
 
 
-async def _document(request: Request) -> Any:
-    """The body as JSON, for routes that check it themselves. `json.loads` takes NaN: their check names its field."""
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _document(body: Annotated[bytes, Depends(_body)]) -> Any:
+    """The body as JSON. `json.loads` takes NaN: what checks the document then names its field."""
     try:
-        document = json.loads(await request.body())
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise HTTPException(400, f"The body is not JSON: {reason}.") from None
@@ -44,14 +54,16 @@ def _refuse_odd(document: Any) -> None:
         depth += 1
         if depth > MAX_DEPTH:
             raise HTTPException(400, f"The body is nested more than {MAX_DEPTH} deep.")
-        texts = [part for part in level if isinstance(part, str)]
-        if any("\0" in text or not _encodes(text) for text in texts):
+        if any("\0" in text or not _encodes(text) for text in level if isinstance(text, str)):
             raise HTTPException(400, "The body holds a NUL character or half a surrogate pair.")
         level = [inner for part in level for inner in _inside(part)]
 
 
 def _inside(part: Any) -> list[Any]:
     if isinstance(part, dict):
+        for name in OUTPUT & part.keys():
+            if isinstance(part[name], str):
+                part[name] = part[name].replace("\0", "\N{REPLACEMENT CHARACTER}")
         return [*part.keys(), *part.values()]
     return part if isinstance(part, list) else []
 
@@ -73,7 +85,21 @@ Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="next_cu
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items on a page")]
 
 
-def body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
-    """OpenAPI's entry for a body that the route reads as a `Document`."""
-    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "example": example}
+def message(model: type[M]) -> Any:
+    """The body as one of the worker's messages, for `Annotated`. Refused with everything wrong with it, by field."""
+
+    def read(document: Document) -> M:
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            raise InvalidSpec(field_errors(error)) from None
+
+    return Depends(read)
+
+
+def body_of(model: type[BaseModel], example: dict[str, Any] | None = None) -> dict[str, Any]:
+    """OpenAPI's entry for a body that the route reads as a `Document` or `message`."""
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+    if example is not None:
+        content["example"] = example
     return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -20,6 +20,7 @@ from clr.resources import (
     TrialState,
 )
 from clr.results import Phase
+from clr.spec import StudySpec
 from service import submission
 from service.pagination import DEFAULT_LIMIT
 from service.problems import documented
@@ -34,7 +35,7 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=201, responses=documented(400, 409), openapi_extra=body_of("StudySpec", EXAMPLE))
+@router.post("", status_code=201, responses=documented(409), openapi_extra=body_of(StudySpec, EXAMPLE))
 def submit_study(asked: Asked, document: Document, response: Response, key: Key = None) -> StudyResource:
     """Stores a study with its first slots. 422 lists everything wrong with it, by field."""
     found = submission.prepare(document, workers.facts(asked.database))

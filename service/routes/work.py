@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
 from starlette.requests import Request
 
-from clr.errors import InvalidSpec, UpgradeNeeded
+from clr.errors import UpgradeNeeded
 from clr.protocol import (
     VERSION,
     Answers,
@@ -24,10 +24,9 @@ from clr.protocol import (
     Results,
 )
 from clr.resources import Page, WorkerResource
-from clr.spec import field_errors
 from service.parts import Parts
 from service.problems import documented
-from service.routes.asking import Asked, Document, Store, body_of
+from service.routes.asking import Asked, Document, Store, body_of, message
 from service.store import leases, reports, results, workers
 
 router = APIRouter(prefix="/v1", tags=["workers"])
@@ -39,24 +38,7 @@ EXAMPLE = {
 LOOK_AGAIN = 1.0
 
 
-@router.get("/workers")
-def list_workers(store: Store) -> Page[WorkerResource]:
-    """Who runs trials, live or gone."""
-    return Page(items=tuple(workers.list(store)))
-
-
-@router.post("/workers", responses=documented(400, 426), openapi_extra=body_of("Registration", EXAMPLE))
-def register_worker(asked: Asked, document: Document) -> Registered:
-    """Announces a worker and the tasks that it can run."""
-    registration = _registration(document)
-    workers.register(asked.database, registration)
-    settings = asked.settings
-    return Registered(
-        worker=registration.worker, lease_seconds=settings.lease_seconds, beat_seconds=settings.beat_seconds
-    )
-
-
-def _registration(document: object) -> Registration:
+def _speak_the_same(document: Document) -> None:
     """The version comes first: another version's fields need not be ours."""
     version = document.get("protocol", VERSION) if isinstance(document, dict) else VERSION
     if version != VERSION:
@@ -64,14 +46,31 @@ def _registration(document: object) -> Registration:
             f"The worker speaks protocol {version!r}, this service {VERSION}: "
             "install the same version of clr-sweep on both."
         )
-    try:
-        return Registration.model_validate(document)
-    except ValidationError as error:
-        raise InvalidSpec(field_errors(error)) from None
 
 
-@router.post("/leases", responses=documented(404))
-async def lease_slots(request: Request, asked: Asked, wanted: LeaseRequest) -> Leases:
+@router.get("/workers")
+def list_workers(store: Store) -> Page[WorkerResource]:
+    """Who runs trials, live or gone."""
+    return Page(items=tuple(workers.list(store)))
+
+
+@router.post(
+    "/workers",
+    responses=documented(426),
+    dependencies=[Depends(_speak_the_same)],
+    openapi_extra=body_of(Registration, EXAMPLE),
+)
+def register_worker(asked: Asked, registration: Annotated[Registration, message(Registration)]) -> Registered:
+    """Announces a worker and the tasks that it can run."""
+    workers.register(asked.database, registration)
+    settings = asked.settings
+    return Registered(
+        worker=registration.worker, lease_seconds=settings.lease_seconds, beat_seconds=settings.beat_seconds
+    )
+
+
+@router.post("/leases", responses=documented(404), openapi_extra=body_of(LeaseRequest))
+async def lease_slots(request: Request, asked: Asked, wanted: Annotated[LeaseRequest, message(LeaseRequest)]) -> Leases:
     """Up to `count` slots that this worker can run; waits up to `wait` seconds for the first."""
     deadline = time.monotonic() + wanted.wait
     granted = await run_in_threadpool(_lease, asked, wanted)
@@ -92,28 +91,28 @@ def _lease(asked: Parts, wanted: LeaseRequest) -> tuple[Lease, ...]:
     return granted
 
 
-@router.post("/leases/renew")
-def renew_leases(asked: Asked, renewal: Renewal) -> Answers:
+@router.post("/leases/renew", openapi_extra=body_of(Renewal))
+def renew_leases(asked: Asked, renewal: Annotated[Renewal, message(Renewal)]) -> Answers:
     """The worker's beat: it still holds these."""
     return leases.renew(asked.database, renewal, asked.settings.lease_seconds)
 
 
-@router.post("/leases/release")
-def release_leases(asked: Asked, release: Release) -> Answers:
+@router.post("/leases/release", openapi_extra=body_of(Release))
+def release_leases(asked: Asked, release: Annotated[Release, message(Release)]) -> Answers:
     """Gives slots and their attempts back."""
     answers = leases.release(asked.database, release)
     asked.doorbell.ring()
     return answers
 
 
-@router.post("/reports")
-def report_progress(asked: Asked, report: Reports) -> Answers:
+@router.post("/reports", openapi_extra=body_of(Reports))
+def report_progress(asked: Asked, report: Annotated[Reports, message(Reports)]) -> Answers:
     """New evaluations and checkpoints of running slots."""
     return reports.report(asked.database, report, asked.settings.lease_seconds)
 
 
-@router.post("/results")
-def finish_slots(asked: Asked, finished: Results) -> Answers:
+@router.post("/results", openapi_extra=body_of(Results))
+def finish_slots(asked: Asked, finished: Annotated[Results, message(Results)]) -> Answers:
     """How attempts ended; opens the rounds that this made due."""
     answers, ended = results.finish(asked.database, finished)
     asked.opener.open(ended)

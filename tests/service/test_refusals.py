@@ -51,6 +51,17 @@ def test_a_document_that_breaks_its_readers_is_refused(http, body):
     assert_problem(http.post("/v1/studies", content=body, headers={"Content-Type": "application/json"}), 400)
 
 
+@pytest.mark.parametrize("path", ["/v1/leases", "/v1/workers", "/v1/results", "/v1/leases/renew"])
+@pytest.mark.parametrize(
+    "body", ['{"\\ud800": 1}', '{"worker": "\\ud800"}', '{"worker": NaN}', '{"worker": "\\u0000"}']
+)
+def test_odd_characters_are_refused_on_every_route(http, path, body):
+    answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code in (400, 404, 422)
+    assert_problem(answer, answer.status_code)
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
 def test_a_body_of_another_kind_is_415(http, kind):
     """A web page can send these without asking; it can't send JSON."""

@@ -156,6 +156,14 @@ def test_another_value_for_the_same_iteration_is_a_conflict(trainer, submit):
     assert trainer.tell("/v1/reports", "reports", lease, evaluations=other) == "conflict"
 
 
+def test_whatever_a_crashed_process_said_last_is_stored(http, trainer, submit):
+    study = submit()
+    (lease,) = trainer.lease()
+
+    assert trainer.finish(lease, outcome="failed", reason="a\0b", tail="\0\x1b[31m\u2028") == "accepted"
+    assert http.get(f"/v1/studies/{study}/trials/{lease['number']}").json()["reason"] == "a\ufffdb"
+
+
 def test_a_stale_token_is_refused_everywhere(trainer, submit):
     submit()
     (lease,) = trainer.lease()
