@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from clr import errors as errors
     from clr import schedules as schedules
     from clr.client import Client as Client
+    from clr.lr_range_test import range_test as range_test
     from clr.lr_scheduler import ScheduleLR as ScheduleLR
     from clr.schedules import Schedule as Schedule
     from clr.spec import StudySpec as StudySpec
@@ -20,10 +21,11 @@ _HOMES = {
     "Schedule": "clr.schedules",
     "ScheduleLR": "clr.lr_scheduler",
     "StudySpec": "clr.spec",
+    "range_test": "clr.lr_range_test",
 }
 _MODULES = ("errors", "schedules")
 
-__all__ = ["Client", "Schedule", "ScheduleLR", "StudySpec", "errors", "schedules"]
+__all__ = ["Client", "Schedule", "ScheduleLR", "StudySpec", "errors", "range_test", "schedules"]
 
 
 def __getattr__(name: str) -> Any:

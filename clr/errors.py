@@ -4,6 +4,7 @@ ClrError
  ├── InvalidSchedule (ValueError)     a schedule's parameter breaks a rule
  ├── InvalidSpec (ValueError)         a study's spec is wrong; lists every error by field
  ├── InvalidNumbers (ValueError)      measured values given to an analysis break a rule
+ ├── InvalidRangeTest (ValueError)    a range test can't be run as it was asked for
  ├── UnknownName (LookupError)        no schedule, task, model or optimizer of that name
  ├── TaskError                        a task can't give its data or its model
  │    └── DataNotFound                where it was looked for, what was expected, how to get it
@@ -74,6 +75,20 @@ class InvalidNumbers(ClrError, ValueError):
         name: the argument, e.g. "rates".
         rule: the rule without subject, e.g. "must be finite".
         value: the offending value, or where it stands.
+    """
+
+    def __init__(self, name: str, rule: str, value: object) -> None:
+        self.name, self.rule, self.value = name, rule, value
+        super().__init__(f"{name} {rule}, got {value!r}.")
+
+
+class InvalidRangeTest(ClrError, ValueError):
+    """A range test can't be run as it was asked for.
+
+    Attributes:
+        name: the argument, e.g. "batches".
+        rule: the rule without subject, e.g. "must be at least 300".
+        value: the value that was given.
     """
 
     def __init__(self, name: str, rule: str, value: object) -> None:
