@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 
+import httpx
 import pytest
 
 from clr.protocol import Results
@@ -105,6 +106,16 @@ def test_a_waiting_lease_is_answered_when_a_slot_is_given_back(trainer, submit):
     assert [lease["slot"] for lease in found[0]] == [first["slot"]]
     assert found[0][0]["attempt"] == 1  # giving back takes the attempt back
     assert found[0][0]["fence"] > first["fence"]
+
+
+def test_a_worker_that_hung_up_is_granted_nothing(http, trainer, submit):
+    request = {"worker": trainer.worker, "wait": 20}
+    with httpx.Client(base_url=http.base_url, timeout=0.3, trust_env=False) as gone, pytest.raises(httpx.ReadTimeout):
+        gone.post("/v1/leases", json=request)
+    study = submit(arms=["fixed"])
+
+    (lease,) = trainer.lease(wait=10)
+    assert lease["study"] == study and lease["attempt"] == 1
 
 
 def test_a_lease_without_work_answers_empty_after_its_wait(trainer):
