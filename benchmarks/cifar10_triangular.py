@@ -15,6 +15,7 @@ from clr import schedules
 from clr.protocol import TrialConfig
 from clr.results import Diverged, Evaluated, Finished
 from clr.tasks import registry
+from clr.tasks.base import Task
 from clr.training.loop import train
 
 ARMS = {
@@ -30,29 +31,46 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     asked = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    options = {"path": asked.folder}
-    task = registry.make("image-folder", options)
+    task = registry.make("image-folder", {"path": asked.folder})
     parameters = sum(p.numel() for p in task.model("caffe-cifar10-full", {}, seed=0).parameters())
-    print(f"caffe-cifar10-full: {parameters:,} parameters; torch {torch.__version__} on {device}, {torch.get_num_threads()} threads")
+    where = f"torch {torch.__version__} on {device}, {torch.get_num_threads()} threads"
+    print(f"caffe-cifar10-full: {parameters:,} parameters; {where}", flush=True)
     for seed in range(asked.seeds):
         for name, schedule in ARMS.items():
-            config = TrialConfig(
-                phase="confirm", task="image-folder", task_options=options, model="caffe-cifar10-full", optimizer="sgd",
-                optimizer_options={"momentum": 0.9, "weight_decay": 0.004}, batch_size=100, iterations=asked.iterations,
-                evaluate_every=max(1, asked.iterations // 4), schedule=schedule.to_dict(), seed=seed, split_seed=0, test=True,
-            )  # fmt: skip
-            run(name, config, task, device)
+            run(name, config(asked.folder, schedule, asked.iterations, seed), task, device)
 
 
-def run(name: str, config: TrialConfig, task: object, device: str) -> None:
+def config(folder: str, schedule: schedules.Schedule, iterations: int, seed: int) -> TrialConfig:
+    return TrialConfig(
+        phase="confirm",
+        task="image-folder",
+        task_options={"path": folder},
+        model="caffe-cifar10-full",
+        optimizer="sgd",
+        optimizer_options={"momentum": 0.9, "weight_decay": 0.004},
+        batch_size=100,
+        iterations=iterations,
+        evaluate_every=max(1, iterations // 4),
+        schedule=schedule.to_dict(),
+        seed=seed,
+        split_seed=0,
+        test=True,
+    )
+
+
+def run(name: str, config: TrialConfig, task: Task, device: str) -> None:
     start = time.perf_counter()
     for event in train(config, task=task, device=device):
         if isinstance(event, Evaluated):
-            print(f"  {name}: {event.evaluation.iteration:>6} iterations, validation accuracy {event.evaluation.metrics['accuracy']:.4f}", flush=True)
+            at, accuracy = event.evaluation.iteration, event.evaluation.metrics["accuracy"]
+            print(f"  {name}: {at:>6} iterations, validation accuracy {accuracy:.4f}", flush=True)
         elif isinstance(event, Finished):
-            print(f"{name}: seed {config.seed}, {event.iteration:,} iterations, test accuracy {event.test['accuracy']:.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+            took, accuracy = time.perf_counter() - start, event.test["accuracy"]
+            print(
+                f"{name}: seed {config.seed}, {event.iteration:,} iterations, test accuracy {accuracy:.4f}, {took:.0f} s"
+            )
         elif isinstance(event, Diverged):
-            print(f"{name}: diverged at iteration {event.iteration}: {event.reason}", flush=True)
+            print(f"{name}: diverged at iteration {event.iteration}: {event.reason}")
 
 
 if __name__ == "__main__":
