@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/two_workers.py [--repetitions 3]
 
-Each worker trains on one thread; pairs run in turn (one, two, one, two, ...) on the same machine. Prints every time, the
-medians and their ratio.
+Each worker trains on one thread; pairs run in turn (one, two, one, two, ...) on the same machine. Prints every time,
+the medians and their ratio.
 """
 
 import argparse
