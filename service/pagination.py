@@ -34,9 +34,18 @@ def decode(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int, ...]:
         position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         raise _invalid(cursor) from None
-    if not isinstance(position, list) or tuple(type(part) for part in position) != kinds:
+    if (
+        not isinstance(position, list)
+        or tuple(type(part) for part in position) != kinds
+        or not all(map(_plain, position))
+    ):
         raise _invalid(cursor)
     return tuple(position)
+
+
+def _plain(part: str | int) -> bool:
+    """Whether a database can compare with it."""
+    return part.isprintable() if isinstance(part, str) else -(2**63) <= part < 2**63
 
 
 def _invalid(cursor: str) -> InvalidSpec:

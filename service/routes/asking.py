@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query
@@ -48,14 +49,19 @@ def _document(body: Annotated[bytes, Depends(_body)]) -> Any:
 
 
 def _refuse_odd(document: Any) -> None:
-    """What no honest document holds and what breaks those who read it: deep nesting, NUL, half a surrogate pair."""
+    """What no honest document holds and what breaks those who read it: NUL, half a surrogate pair."""
+    if any("\0" in part or not _encodes(part) for part in _parts_within(document) if isinstance(part, str)):
+        raise HTTPException(400, "The body holds a NUL character or half a surrogate pair.")
+
+
+def _parts_within(document: Any) -> Iterator[Any]:
+    """Every value and key, the document itself first; raises where it is nested too deeply."""
     level, depth = [document], 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
             raise HTTPException(400, f"The body is nested more than {MAX_DEPTH} deep.")
-        if any("\0" in text or not _encodes(text) for text in level if isinstance(text, str)):
-            raise HTTPException(400, "The body holds a NUL character or half a surrogate pair.")
+        yield from level
         level = [inner for part in level for inner in _inside(part)]
 
 
@@ -89,6 +95,8 @@ def message(model: type[M]) -> Any:
     """The body as one of the worker's messages, for `Annotated`. Refused with everything wrong with it, by field."""
 
     def read(document: Document) -> M:
+        if any(isinstance(part, int) and not -(2**63) <= part < 2**63 for part in _parts_within(document)):
+            raise HTTPException(400, "The body holds a whole number beyond 64 bits.")
         try:
             return model.model_validate(document)
         except ValidationError as error:

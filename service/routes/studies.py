@@ -86,7 +86,7 @@ def list_trials(
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
     phase: Annotated[Phase | None, Query(description="only this phase")] = None,
-    arm: Annotated[str | None, Query(max_length=64, description="only this arm")] = None,
+    arm: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="only this arm")] = None,
     state: Annotated[TrialState | None, Query(description="only those in this state")] = None,
 ) -> Page[TrialResource]:
     """The slots that are open or over, by number, without curves."""

@@ -53,7 +53,14 @@ def test_a_document_that_breaks_its_readers_is_refused(http, body):
 
 @pytest.mark.parametrize("path", ["/v1/leases", "/v1/workers", "/v1/results", "/v1/leases/renew"])
 @pytest.mark.parametrize(
-    "body", ['{"\\ud800": 1}', '{"worker": "\\ud800"}', '{"worker": NaN}', '{"worker": "\\u0000"}']
+    "body",
+    [
+        '{"\\ud800": 1}',
+        '{"worker": "\\ud800"}',
+        '{"worker": NaN}',
+        '{"worker": 1' + "0" * 30 + "}",
+        '{"worker": "\\u0000"}',
+    ],
 )
 def test_odd_characters_are_refused_on_every_route(http, path, body):
     answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
@@ -149,6 +156,11 @@ def test_a_wrong_trial_number_is_refused_by_name(http, submit, number):
     problem = assert_problem(http.get(f"/v1/studies/{submit()}/trials/{number}"), 422)
 
     assert problem["errors"][0]["pointer"] == "/path/number"
+
+
+@pytest.mark.parametrize("query", ["arm=a%00b", "arm=", "phase=x", "state=%00", "cursor=%00"])
+def test_a_wrong_filter_is_refused(http, submit, query):
+    assert_problem(http.get(f"/v1/studies/{submit()}/trials?{query}"), 422)
 
 
 @pytest.mark.parametrize("study", ["a%00b", "%2e%2e", "x" * 65, "a b"])

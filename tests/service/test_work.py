@@ -144,7 +144,7 @@ def test_a_crash_before_the_next_round_opened_heals_at_the_next_lease(http, trai
     _, ended = results.finish(http.app.state.parts.database, finished)
     assert ended == [study] and http.get(f"/v1/studies/{study}/trials").json()["items"][-1]["number"] == 1
 
-    assert [lease["number"] for lease in trainer.lease()] == [2]
+    assert [lease["number"] for lease in trainer.lease(wait=20)] == [2]  # it looks again after a pause
 
 
 def test_reports_are_stored_and_repeating_them_is_accepted(http, trainer, submit):
