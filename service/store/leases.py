@@ -31,17 +31,18 @@ def lease(database: Database, request: LeaseRequest, lease_seconds: float) -> tu
     Raises:
         NotFound: the worker has not registered.
     """
-    expired_too = database.grants_expired(lease_seconds)
     with database.read() as connection:  # most requests of a worker that waits find nothing: they hold up no writer
         worker = workers.find(connection, request.worker)
-        at_work = (
-            bool(expired_too and _lapsed(connection)) or _choose(connection, worker.tasks, expired_too) is not None
-        )
+        # Asked once connected: connecting may be what finds out that the database was out of reach.
+        expired_too = database.grants_expired(lease_seconds)
+        at_work = bool(_lapsed(connection) if expired_too else ()) or _choose(connection, worker.tasks, expired_too)
     if not at_work and worker.age < workers.TOUCH_MS:
         return ()
     with database.write() as connection:
+        expired_too = database.grants_expired(lease_seconds)
         granted = _grant(database, connection, worker, request.count, lease_seconds, expired_too) if at_work else ()
-        workers.touch(connection, request.worker)
+        if worker.age >= workers.TOUCH_MS:
+            workers.touch(connection, request.worker)
     return granted
 
 
@@ -265,10 +266,16 @@ def _release(connection: Connection, worker: str, holding: Holding, reason: str)
     return "accepted"
 
 
-def end_attempt(connection: Connection, holding: Holding, **facts: Any) -> None:
-    """Notes how an attempt ended."""
+def end_attempt(connection: Connection, holding: Holding, *, how: str, tail: str, seconds: float = 0.0) -> None:
+    """Notes how an attempt ended, with its last lines and its device time."""
     this = (attempts.c.slot == holding.slot, attempts.c.fence == holding.fence)
-    connection.execute(update(attempts).where(*this).values(ended_at=milliseconds_now, **facts))
+    facts = {"how": how, "tail": clean(tail), "seconds": seconds, "ended_at": milliseconds_now}
+    connection.execute(update(attempts).where(*this).values(facts))
+
+
+def clean(text: str) -> str:
+    """PostgreSQL's text can't hold NUL, and a crashed process's last lines may."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def attempt_of(connection: Connection, worker: str, holding: Holding) -> Row[Any] | None:

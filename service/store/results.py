@@ -41,7 +41,7 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
     if slot is None or attempt is None or attempt.fence != attempt.current or attempt.how == "released":
         return "lease-lost", None
     if slot.cancelled_at is not None and slot.outcome is None:
-        leases.end_attempt(connection, result, how="cancelled", seconds=result.seconds, tail=_clean(result.tail))
+        leases.end_attempt(connection, result, how="cancelled", seconds=result.seconds, tail=result.tail)
         return "cancelled", None
     if attempt.how not in ("running", "expired"):
         same = _same(attempt, slot, result)
@@ -51,8 +51,8 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
     if reports.contradicts(connection, result.slot, result.fence, result.evaluations):
         return "conflict", None
     reports.store(connection, result.slot, result.fence, result.evaluations)
-    tail, reason = _clean(result.tail), _clean(result.reason)
-    leases.end_attempt(connection, result, how=result.outcome, seconds=result.seconds, tail=tail)
+    reason = leases.clean(result.reason)
+    leases.end_attempt(connection, result, how=result.outcome, seconds=result.seconds, tail=result.tail)
     if result.outcome == "crashed":
         outcome = _crash(connection, worker, result, reason)
         happened = [Event("crashed", result.slot, result.fence)]
@@ -105,8 +105,3 @@ def _crash(connection: Connection, worker: str, result: Result, reason: str) -> 
     freed = update(slots).where(leases.held(worker, result))
     connection.execute(freed.values(crashes=uncounted, holder=None, provenance=result.provenance or None))
     return leases.count_crash(connection, [result.slot], reason or "the training process died")[result.slot]
-
-
-def _clean(text: str) -> str:
-    """PostgreSQL's text can't hold NUL, and a crashed process's last lines may."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

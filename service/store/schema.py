@@ -127,7 +127,7 @@ checkpoints = Table(
     _slot(),
     Column("fence", BigInteger, primary_key=True, autoincrement=False),
     Column("iteration", Integer, primary_key=True, autoincrement=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", Text, nullable=False),
     Column("path", Text, nullable=False),
 )
 

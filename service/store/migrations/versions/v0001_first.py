@@ -176,7 +176,7 @@ def _checkpoints() -> None:
         Column("slot", _ROW_ID, autoincrement=False, nullable=False),
         Column("fence", BigInteger, autoincrement=False, nullable=False),
         Column("iteration", Integer, autoincrement=False, nullable=False),
-        Column("sha256", String(64), nullable=False),
+        Column("sha256", Text, nullable=False),
         Column("path", Text, nullable=False),
         ForeignKeyConstraint(["slot"], ["clr_slots.id"], ondelete="CASCADE"),
         PrimaryKeyConstraint("slot", "fence", "iteration"),
