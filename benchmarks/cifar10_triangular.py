@@ -67,7 +67,7 @@ def run(name: str, config: TrialConfig, task: Task, device: str) -> None:
         elif isinstance(event, Finished):
             took, accuracy = time.perf_counter() - start, event.test["accuracy"]
             print(
-                f"{name}: seed {config.seed}, {event.iteration:,} iterations, test accuracy {accuracy:.4f}, {took:.0f} s",
+                f"{name}, seed {config.seed}: {event.iteration} iterations, test accuracy {accuracy:.4f}, {took:.0f} s",
                 flush=True,
             )
         elif isinstance(event, Diverged):
