@@ -50,7 +50,11 @@ def worker(
     ] = 600,
     checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Pause between two checkpoints of a trial.")] = 30,
     hang_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Silence after which a trial has hung (20 evaluation intervals if longer).")
+        float,
+        typer.Option(
+            min=0.1,
+            help="Silence after which a trial has hung (or 20 evaluation intervals; before the first ten times that).",
+        ),
     ] = 60,
     grace: Annotated[float, typer.Option(min=0.1, help="Seconds from SIGTERM to the end.")] = 30,
     parent: Annotated[int | None, typer.Option(hidden=True, help="End with the process of this id.")] = None,
@@ -71,7 +75,7 @@ def worker(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--device") from None
     if len(chosen) > 1:
-        raise typer.Exit(fleet.run(chosen, _as_arguments(context.params)))
+        raise typer.Exit(fleet.run(chosen, as_arguments(context.params)))
     options = Options(
         device=chosen[0],
         threads=threads,
@@ -86,7 +90,7 @@ def worker(
     raise typer.Exit(_run(service, token_file, options))
 
 
-def _as_arguments(params: Mapping[str, Any]) -> list[str]:
+def as_arguments(params: Mapping[str, Any]) -> list[str]:
     """The options as given, without the device's, for a worker per device."""
     arguments: list[str] = []
     for name, value in params.items():

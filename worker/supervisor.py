@@ -11,6 +11,7 @@ import queue
 import signal
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -69,7 +70,7 @@ class Quiet:
 
     limits: Limits
     seconds: float = 0.0
-    gaps: list[float] = field(default_factory=list)
+    gaps: deque[float] = field(default_factory=lambda: deque(maxlen=100))
     _evaluated_at: float | None = None
 
     def heard(self, message: messages.Said, now: float) -> None:
@@ -190,7 +191,9 @@ class Supervisor:
         attempt = _Attempt(lease, child, link, Quiet(self._limits))
         while attempt.end is None and not attempt.over:
             self._step(attempt)
-        if attempt.end is not None and not attempt.taken:
+        if attempt.taken:
+            attempt.closed(attempt.taken)
+        elif attempt.end is not None:
             link.tell(attempt.end)
             self._deliver(attempt)
 
@@ -277,7 +280,7 @@ class _Attempt:
     def closed(self, reply: str) -> None:
         """The service has answered how the attempt ended; a slot that has its outcome needs no checkpoint."""
         end, lease = self.end, self.lease
-        how = "stopped" if end is None else end.outcome if isinstance(end, Result) else "released"
+        how = "stopped" if self.taken else end.outcome if isinstance(end, Result) else "released"
         logger.info("slot %d (%s, trial %d): %s, %s", lease.slot, lease.study, lease.number, how, reply)
         settled = reply == "cancelled" or (reply == "accepted" and how in ("done", "diverged", "failed"))
         if settled and (self.saved or lease.resume is not None):
@@ -286,7 +289,6 @@ class _Attempt:
     def _stopped(self, stopping: Stopping) -> None:
         if self.taken:
             self.over = True
-            self.closed(self.taken)
         elif stopping:
             self.end = GiveBack(self.holding, reason=f"the worker stops: {stopping}")
         else:

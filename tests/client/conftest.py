@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -54,8 +55,9 @@ def scripted() -> Iterator[Scripted]:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(BrokenPipeError):  # a client that gave up
+                self.end_headers()
+                self.wfile.write(content)
 
         do_GET = do_POST = do_DELETE = _answer
 

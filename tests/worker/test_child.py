@@ -25,10 +25,10 @@ DEADLINE = 40.0
 class Listener:
     """A child and what it says, in order."""
 
-    def __init__(self, checkpoints: Path, checkpoint_seconds: float = 30.0) -> None:
+    def __init__(self, checkpoints: Path, checkpoint_seconds: float = 30.0, tasks: str = TROUBLE) -> None:
         self.root = checkpoints
         self._inbox: queue.SimpleQueue[Heard | Exited] = queue.SimpleQueue()
-        arguments = ["--device", "cpu", "--threads", "1", "--checkpoints", str(checkpoints), "--tasks", TROUBLE]
+        arguments = ["--device", "cpu", "--threads", "1", "--checkpoints", str(checkpoints), "--tasks", tasks]
         arguments += ["--checkpoint-seconds", str(checkpoint_seconds)]
         self.child = TrainingChild(arguments, environment("cpu", 1), self._inbox.put)
         self.ready = self.next(messages.Ready)
@@ -183,3 +183,16 @@ def test_signals_to_the_whole_group_are_left_to_the_supervisor(kept: Listener) -
     os.kill(kept.child.pid, signal.SIGINT)
 
     assert kept.next(messages.Ending).kind == "finished"
+
+
+def test_a_task_file_shadows_no_module_of_the_installation(tmp_path: Path) -> None:
+    (tmp_path / "own_tasks.py").write_text("from clr.tasks import registry\nregistry.register('own', 'own_data:Own')\n")
+    (tmp_path / "own_data.py").write_text("from clr.tasks.digits import Digits\nclass Own(Digits): pass\n")
+    for name in ("torch", "json", "sklearn"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+
+    found = Listener(tmp_path / "checkpoints", tasks=str(tmp_path / "own_tasks.py"))
+
+    found.train(task="own")
+    assert found.next(messages.Finished).value > 0.5
+    found.child.kill()

@@ -72,6 +72,7 @@ class Site:
         self.workers = [worker for worker in self.workers if worker.process.poll() is None]
         for worker in self.workers[count:]:
             worker.process.terminate()
+            worker.ended()
         del self.workers[count:]
         arguments = ("--checkpoint-seconds", "0.2", "--hang-seconds", "5")
         while len(self.workers) < count:
