@@ -15,6 +15,7 @@ from clr.errors import FieldError, InvalidSpec
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
 from clr.spec import StudySpec, parse
+from clr.tasks import built_in_facts
 
 # Fields whose values are judged against a task's facts and each other.
 WEIGHED_TOGETHER = ("/task", "/budget", "/batch_size", "/bounds", "/optimizer")
@@ -55,8 +56,9 @@ def precheck(document: Any) -> None:
         InvalidSpec: with every such error, by field.
     """
     try:
-        _checked(document, {})
+        _checked(document, {facts.name: facts for facts in built_in_facts()})
     except InvalidSpec as error:
+        # A task that is not built in may yet be announced.
         if wrong := [one for one in error.errors if one.pointer != "/task"]:
             raise InvalidSpec(wrong) from None
 

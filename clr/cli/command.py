@@ -33,6 +33,9 @@ OWN = {
     "best": Source("clr.cli.studies:best", "Show which schedule is best, with evidence and a snippet."),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
+    "range-test": Source(
+        "clr.cli.range_test:range_test", "Find base_lr and max_lr for a task, here and now.", "worker"
+    ),
     "schedules": Source("clr.cli.catalogue:schedules", "List the schedule families, or show one with its parameters."),
 }
 # Commands of other rooms come from entry points; their modules are too heavy to load for a list.

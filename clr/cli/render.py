@@ -177,8 +177,13 @@ def tasks(rows: Iterable[TaskResource]) -> RenderableType:
     for row in rows:
         sizes = f"{row.train_size}/{row.validation_size}/{row.test_size}" if row.fixed else "by options"
         options = ", ".join(row.options_schema.get("properties", {})) or ABSENT
-        table.add_row(row.name, row.metric, sizes, ", ".join(row.models), options, str(row.live))
+        table.add_row(row.name, row.metric, sizes, _some(row.models), options, str(row.live))
     return table if table.row_count else Text("No task yet: a worker announces its tasks when it starts (clr worker).")
+
+
+def _some(names: Sequence[str], shown: int = 4) -> str:
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def schedules(rows: Iterable[ScheduleResource]) -> RenderableType:

@@ -42,10 +42,10 @@ def test_a_spec_becomes_an_answer_and_nothing_is_left_running(tiny, tmp_path):
 def test_an_invalid_spec_is_refused_with_every_error_before_anything_starts(clr, tiny, tmp_path):
     data = tmp_path / "kept"
 
-    refused = clr("run", tiny(trials=0, arms=["fixed", "circular"], colour="red"), "--data", str(data))
+    refused = clr("run", tiny(trials=0, arms=["fixed", "circular"], model="no-such"), "--data", str(data))
 
     assert refused.returncode == 2 and refused.stdout == ""
-    assert all(pointer in refused.stderr for pointer in ("/trials", "/arms/1/family", "/colour"))
+    assert all(pointer in refused.stderr for pointer in ("/trials", "/arms/1/family", "/model"))
     assert not data.exists()
 
 

@@ -1,0 +1,187 @@
+"""clr range-test."""
+
+from __future__ import annotations
+
+import json as as_json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from clr import plan as plans
+from clr import rounds
+from clr.analysis import range_test_text
+from clr.analysis.bounds import Reading
+from clr.cli import terminal
+from clr.cli.options import Json
+from clr.errors import InvalidSpec, MissingExtra
+from clr.plan import Plan, PlannedSlot
+from clr.protocol import TaskFacts
+from clr.resources import RangeTestResource
+from clr.results import Diverged, Evaluated, Evaluation, Outcome, Trial
+from clr.spec import parse
+
+
+def range_test(
+    task: Annotated[str, typer.Option("--task", help="A registered task, e.g. digits.")],
+    model: Annotated[str | None, typer.Option("--model", help="One of the task's models; else its default.")] = None,
+    optimizer: Annotated[str, typer.Option("--optimizer", help="sgd, adam or adamw.")] = "sgd",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="An option of the task; repeatable.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size")] = 64,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", help="Length of a ramp; else 1,000, or 4 epochs if that is more.")
+    ] = None,
+    low: Annotated[float | None, typer.Option("--low", help="First rate; else 1e-5 (adam, adamw: 1e-6).")] = None,
+    high: Annotated[float | None, typer.Option("--high", help="Last rate; else 10 (adam, adamw: 1).")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Runs of the ramp, at least 3.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Where the runs' seeds come from.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1.")] = "cpu",
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Write the curves here (.svg, .png, .pdf).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find base_lr and max_lr for a task: train along a ramp of rates and read the curves."""
+    asked: dict[str, Any] = {
+        "task": {"name": task, "options": _options(option or [])},
+        "optimizer": optimizer,
+        "batch_size": batch_size,
+        "arms": ["triangular"],
+        "range_test": {"iterations": iterations, "seeds": seeds, "low": low, "high": high},
+        "seed": seed,
+    }
+    plan = _plan(asked | ({"model": model} if model else {}))
+    trials = _trained(plan, device)
+    found = rounds.range_test(plan, trials)
+    if picture is not None:
+        _draw(found, task, plan, picture)
+    if json:
+        sys.stdout.write(as_json.dumps(_document(found), indent=2) + "\n")
+    else:
+        terminal.data("\n".join(_lines(found)))
+    if picture is not None:
+        terminal.talk(f"The curves are in {picture}.")
+
+
+def _options(pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE, the value as JSON where it is, else as text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"must be NAME=VALUE, got {pair!r}", param_hint="--option")
+        try:
+            found[name] = as_json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _plan(asked: Mapping[str, Any]) -> Plan:
+    """The plan of a study of this task, whose first phase is the range test."""
+    spec = parse(asked)
+    facts = _facts(spec.task.name, spec.task.options)
+    if wrong := plans.check(spec, facts, [facts.name]):
+        raise InvalidSpec(wrong)
+    return plans.make(spec, facts)
+
+
+def _facts(name: str, options: Mapping[str, Any]) -> TaskFacts:
+    from clr.tasks import registry
+
+    return registry.make(name, options).facts()
+
+
+def _trained(plan: Plan, device: str) -> tuple[Trial, ...]:
+    """Every ramp, reruns included, one seed after the other."""
+    trials: list[Trial] = []
+    while slots := [slot for slot in rounds.due(plan, trials) if slot.phase == "range-test"]:
+        for slot in slots:
+            low, high = slot.params["low"], slot.params["high"]
+            terminal.talk(f"Ramp {slot.round + 1} from {low:.3g} to {high:.3g}, seed {slot.position + 1} ...")
+            trials.append(_trial(slot, device))
+    return tuple(trials)
+
+
+def _trial(slot: PlannedSlot, device: str) -> Trial:
+    """Trains one slot here and now."""
+    try:
+        from clr.training.loop import train
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "torch", "train") from None
+
+    curve: list[Evaluation] = []
+    outcome: Outcome = "done"
+    reason = ""
+    for event in train(slot.config, device=device):
+        if isinstance(event, Evaluated):
+            curve.append(event.evaluation)
+        elif isinstance(event, Diverged):
+            outcome, reason = "diverged", event.reason
+    return Trial(
+        number=slot.number,
+        phase=slot.phase,
+        arm=slot.arm,
+        round=slot.round,
+        position=slot.position,
+        params=slot.params,
+        seed=slot.config.seed,
+        split_seed=slot.config.split_seed,
+        iterations=slot.config.iterations,
+        outcome=outcome,
+        reason=reason,
+        curve=tuple(curve),
+    )
+
+
+def _lines(found: RangeTestResource) -> Iterator[str]:
+    if found.reading is None or found.low is None or found.high is None:
+        yield "LR range test: unclear: no seed gave a curve"
+        yield from (f"  note: {note}" for note in found.notes)
+        return
+    reading = Reading.from_dict(found.reading)
+    yield from range_test_text.lines(reading, low=found.low, high=found.high)
+    if found.interval_source == "default" and found.interval is not None:
+        low, high = found.interval["low"], found.interval["high"]
+        yield f"  a study would search peak rates in the optimizer's default interval, {low:.3g} to {high:.3g}"
+
+
+def _document(found: RangeTestResource) -> dict[str, Any]:
+    """The resource as the service serves it, without a study."""
+    document: dict[str, Any] = as_json.loads(found.model_dump_json(exclude={"study", "status"}))
+    return document
+
+
+def _draw(found: RangeTestResource, task: str, plan: Plan, file: Path) -> None:
+    """Writes the picture; a metric to minimise is drawn upside down, as it is read."""
+    try:
+        from clr.plots import range_test as drawing
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "matplotlib", "plots") from None
+
+    curves = [curve for curve in found.curves if curve.iterations]
+    if found.reading is None or plan.range_test is None or not curves:
+        return
+    every = plan.range_test.evaluate_every
+    grid = np.full((len(curves), plan.range_test.iterations // every), np.nan)
+    rates = np.full(grid.shape[1], np.nan)
+    for row, curve in zip(grid, curves, strict=True):
+        at = np.array(curve.iterations) // every - 1
+        row[at], rates[at] = curve.accuracy, curve.rates
+    upright, metric = (
+        (grid, plan.facts.metric) if plan.facts.direction == "maximize" else (-grid, f"-{plan.facts.metric}")
+    )
+    figure = drawing.range_test(
+        rates,
+        upright,
+        Reading.from_dict(found.reading),
+        seeds=[curve.seed for curve in curves],
+        metric=metric,
+        title=f"LR range test of {task}, {plan.base.model}, {plan.base.optimizer}",
+    )
+    figure.savefig(file)
