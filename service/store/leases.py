@@ -6,6 +6,7 @@ is open. Nothing changed = the lease is lost. Safety hangs on the fence alone, n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, ex
 
 from clr.protocol import Answers, Holding, Lease, LeaseRequest, Release, Renewal, SlotAnswer, SlotReply, TrialConfig
 from clr.results import Checkpoint
-from service.store import events, states, studies, workers
+from service.store import events, rounds, states, studies, workers
 from service.store.clock import milliseconds_now
 from service.store.database import Database
 from service.store.events import Event
@@ -21,6 +22,7 @@ from service.store.schema import attempts, checkpoints, slots
 from service.store.schema import studies as study_rows
 
 H = TypeVar("H", bound=Holding)
+logger = logging.getLogger("clr.service")
 
 
 def lease(database: Database, request: LeaseRequest, lease_seconds: float) -> tuple[Lease, ...]:
@@ -40,25 +42,31 @@ def lease(database: Database, request: LeaseRequest, lease_seconds: float) -> tu
         return ()
     with database.write() as connection:
         expired_too = database.grants_expired(lease_seconds)
-        granted = _grant(database, connection, worker, request.count, lease_seconds, expired_too) if at_work else ()
+        database.take_turns(connection, "lease")
+        lapsed = _lapsed(connection) if expired_too else []
+        chosen = _choose(connection, worker.tasks, expired_too)
+        studies.lock(connection, [*lapsed, *([chosen] if chosen else [])])
+        given_up = _expire(connection, lapsed)
+        granted = _grant(connection, worker, chosen, request.count, lease_seconds) if chosen else ()
         if worker.age >= workers.TOUCH_MS:
             workers.touch(connection, request.worker)
+    _open_rounds(database, given_up)
     return granted
 
 
-def _grant(
-    database: Database, connection: Connection, worker: Row[Any], count: int, lease_seconds: float, expired_too: bool
-) -> tuple[Lease, ...]:
-    database.take_turns(connection, "lease")
-    lapsed = _lapsed(connection) if expired_too else []
-    chosen = _choose(connection, worker.tasks, expired_too)
-    studies.lock(connection, [*lapsed, *([chosen] if chosen else [])])
-    _expire(connection, lapsed)
-    if chosen is None:
-        return ()
-    claimed = _claim(connection, chosen, worker.id, count, lease_seconds)
+def _open_rounds(database: Database, ids: Collection[str]) -> None:
+    """A slot that was given up may have been the last of its round. The lease stands, whatever comes of this."""
+    for study in ids:
+        try:
+            rounds.open(database, study)
+        except Exception:
+            logger.exception("the next round of study %s can't be opened", study)
+
+
+def _grant(connection: Connection, worker: Row[Any], study: str, count: int, lease_seconds: float) -> tuple[Lease, ...]:
+    claimed = _claim(connection, study, worker.id, count, lease_seconds)
     _begin_attempts(connection, worker, claimed)
-    events.append(connection, chosen, [Event("leased", row.id, row.fence) for row in claimed])
+    events.append(connection, study, [Event("leased", row.id, row.fence) for row in claimed])
     resume = _latest_checkpoints(connection, [row.id for row in claimed])
     return tuple(
         Lease(
@@ -142,10 +150,13 @@ def _lapsed(connection: Connection) -> list[str]:
     return sorted(set(connection.scalars(select(slots.c.study).where(states.expired))))
 
 
-def _expire(connection: Connection, ids: Sequence[str]) -> None:
-    """Counts leases that ran out as crashes. The holder stays noted: until the slot is leased again it may renew."""
+def _expire(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Counts leases that ran out as crashes; returns the studies in which a slot was given up for that.
+
+    The holder stays noted: until the slot is leased again it may renew.
+    """
     if not ids:
-        return
+        return set()
     query = select(slots.c.id, slots.c.study, slots.c.fence, study_rows.c.cancelled_at).join(study_rows)
     ran_out = query.where(states.expired, slots.c.study.in_(ids)).order_by(slots.c.id)
     rows = connection.execute(ran_out.with_for_update(of=slots, skip_locked=True)).all()
@@ -156,12 +167,13 @@ def _expire(connection: Connection, ids: Sequence[str]) -> None:
         _end_attempts(connection, stopped, "cancelled")
     lapsed = [row for row in rows if row.cancelled_at is None]
     if not lapsed:
-        return
+        return set()
     counted = count_crash(connection, [row.id for row in lapsed], "the worker went silent")
     _end_attempts(connection, lapsed, "expired")
     for study in sorted({row.study for row in lapsed}):
         mine = [row for row in lapsed if row.study == study]
         events.append(connection, study, [event for row in mine for event in _expired(row, counted[row.id])])
+    return {row.study for row in lapsed if counted[row.id]}
 
 
 def _end_attempts(connection: Connection, rows: Sequence[Any], how: str) -> None:

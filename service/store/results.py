@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, select, update
 
 from clr.protocol import Answers, Result, Results, SlotReply
-from service.store import events, leases, reports, workers
+from service.store import events, leases, reports, states, workers
 from service.store.clock import milliseconds_now
 from service.store.database import Database
 from service.store.events import Event
@@ -16,7 +16,7 @@ from service.store.schema import studies as study_rows
 
 
 def finish(database: Database, batch: Results) -> tuple[Answers, list[str]]:
-    """Stores how attempts ended; returns the replies and the studies in which a round may have ended.
+    """Stores how attempts ended; returns the replies and the studies in which a round has ended.
 
     A result under a fence that was answered before is answered the same again; another one is a conflict. A crashed
     attempt frees its slot, and ends it as failed the third time.
@@ -36,7 +36,7 @@ def finish(database: Database, batch: Results) -> tuple[Answers, list[str]]:
 
 
 def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotReply, str | None]:
-    """The reply, and the study where its slot has an outcome now."""
+    """The reply, and the study where a round of it has ended."""
     slot, attempt = _locked(connection, result), leases.attempt_of(connection, worker, result)
     if slot is None or attempt is None or attempt.fence != attempt.current or attempt.how == "released":
         return "lease-lost", None
@@ -45,7 +45,7 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
         return "cancelled", None
     if attempt.how not in ("running", "expired"):
         same = _same(attempt, slot, result)
-        return ("accepted", slot.study) if same else ("conflict", None)
+        return ("accepted", _ended_round(connection, slot)) if same else ("conflict", None)
     if slot.outcome is not None:  # given up when the third lease ran out
         return "lease-lost", None
     if reports.contradicts(connection, result.slot, result.fence, result.evaluations):
@@ -61,7 +61,14 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
         outcome = _end(connection, worker, result, reason)
         happened = [Event(result.outcome, result.slot, result.fence)]
     events.append(connection, slot.study, happened)
-    return "accepted", slot.study if outcome else None
+    return "accepted", _ended_round(connection, slot) if outcome else None
+
+
+def _ended_round(connection: Connection, slot: Row[Any]) -> str | None:
+    """The slot's study where no slot of its round is open any more. Exact, since the study's row is locked."""
+    same_round = [slots.c[name] == getattr(slot, name) for name in ("study", "phase", "arm", "round")]
+    left = connection.scalar(select(slots.c.id).where(*same_round, states.is_open).limit(1))
+    return str(slot.study) if left is None else None
 
 
 def _locked(connection: Connection, result: Result) -> Row[Any] | None:

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from builders import FACTS, a_lease, a_study, a_worker, done, failed, finish, lease, run
+from builders import FACTS, a_lease, a_study, a_worker, done, expire, failed, finish, lease, run
 from simulated import ended
 
 from clr.errors import NotFound
@@ -62,6 +62,31 @@ def test_a_round_that_nobody_opened_is_found(database):
     assert studies.stalled(database) == [study]
     assert rounds.open(database, study) == 2
     assert studies.stalled(database) == [] and other != study
+
+
+def test_only_the_last_result_of_a_round_asks_for_the_next_one(database):
+    study = a_study(database)
+    worker = a_worker(database)
+    fixed, other = lease(database, worker, 2)
+
+    first = results.finish(database, Results(worker=worker, results=(done(fixed),)))
+    again = results.finish(database, Results(worker=worker, results=(done(fixed),)))
+
+    assert first == again and first[1] == [study]  # one search trial of each arm in the first round
+    expire(database, worker, other)
+    assert lease(database, worker)[0].number == 2
+
+
+def test_a_round_opens_where_its_last_slot_was_given_up(database):
+    study = a_study(database)
+    worker = a_worker(database)
+    (fixed,) = lease(database, worker, 1)
+    for _ in range(3):
+        expire(database, worker, fixed)
+        (fixed, *_) = lease(database, worker, 1)
+
+    assert fixed.number != 1
+    assert [t.number for t in slots.trials(database, study, curves="none") if t.arm == "fixed"] == [1, 3]
 
 
 def test_a_study_with_a_range_test_searches_where_it_says(database):
