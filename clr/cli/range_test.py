@@ -15,6 +15,7 @@ from clr import plan as plans
 from clr import rounds
 from clr.analysis import range_test_text
 from clr.analysis.bounds import Reading
+from clr.analysis.peak_interval import ramp_rates
 from clr.cli import terminal
 from clr.cli.options import Json
 from clr.errors import InvalidSpec, MissingExtra
@@ -165,20 +166,16 @@ def _draw(found: RangeTestResource, task: str, plan: Plan, file: Path) -> None:
         raise MissingExtra(error.name or "matplotlib", "plots") from None
 
     curves = [curve for curve in found.curves if curve.iterations]
-    if found.reading is None or plan.range_test is None or not curves:
+    if found.reading is None or found.low is None or found.high is None or plan.range_test is None:
         return
-    every = plan.range_test.evaluate_every
-    grid = np.full((len(curves), plan.range_test.iterations // every), np.nan)
-    rates = np.full(grid.shape[1], np.nan)
-    for row, curve in zip(grid, curves, strict=True):
-        at = np.array(curve.iterations) // every - 1
-        row[at], rates[at] = curve.accuracy, curve.rates
-    upright, metric = (
-        (grid, plan.facts.metric) if plan.facts.direction == "maximize" else (-grid, f"-{plan.facts.metric}")
-    )
+    every, length = plan.range_test.evaluate_every, plan.range_test.iterations
+    scores = np.full((len(curves), length // every), np.nan)
+    for row, curve in zip(scores, curves, strict=True):
+        row[np.array(curve.iterations) // every - 1] = curve.accuracy
+    sign, metric = (1, plan.facts.metric) if plan.facts.direction == "maximize" else (-1, f"-{plan.facts.metric}")
     figure = drawing.range_test(
-        rates,
-        upright,
+        np.array(ramp_rates(found.low, found.high, length, range(every, length + 1, every))),
+        sign * scores,
         Reading.from_dict(found.reading),
         seeds=[curve.seed for curve in curves],
         metric=metric,

@@ -20,7 +20,7 @@ def one_thread() -> None:
 
 @dataclass
 class Problem:
-    """Whether a point lies in a first or third quadrant: pairs of (points, class), and a net with buffers and dropout."""
+    """Points and whether they lie in the first or third quadrant, and a net with buffers and dropout."""
 
     model: nn.Module
     optimizer: Optimizer
