@@ -1,0 +1,80 @@
+"""A schedule as code that runs as it is, for the library of one's choice.
+
+>>> from clr.schedules import Cosine
+>>> print(snippet(Cosine(lr=0.1, end_lr=0.0, iterations=200), "torch"))
+import torch
+<BLANKLINE>
+from clr import ScheduleLR
+from clr.schedules import Cosine
+<BLANKLINE>
+schedule = Cosine(lr=0.1, end_lr=0.0, iterations=200)
+<BLANKLINE>
+model = torch.nn.Linear(4, 1)  # yours
+optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # yours; the schedule sets its lr
+scheduler = ScheduleLR(optimizer, schedule)
+<BLANKLINE>
+for update in range(200):
+    loss = model(torch.ones(8, 4)).mean()  # yours
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    scheduler.step()  # once per update, not per epoch
+<BLANKLINE>
+"""
+
+from __future__ import annotations
+
+import json
+
+from clr.errors import InvalidSchedule, UnknownName
+from clr.schedules import Schedule
+from clr.snippets import scripts, torch_native
+
+_ASSUMED_ITERATIONS = 1000
+
+_KINDS = {
+    "torch": scripts.torch,
+    "torch-native": torch_native.script,
+    "lightning": scripts.lightning,
+    "transformers": scripts.transformers,
+    "keras": scripts.keras,
+    "optax": scripts.optax,
+    "timm": scripts.timm,
+    "accelerate": scripts.accelerate,
+    "json": lambda schedule, iterations: json.dumps(schedule.to_dict(), indent=2),
+}
+
+KINDS = tuple(_KINDS)
+"""What `snippet` can write for."""
+
+
+def snippet(schedule: Schedule, kind: str, iterations: int | None = None) -> str:
+    """A script that trains under the schedule, to run as it is or to take the lines from that are not marked "yours".
+
+    "torch", "lightning", "transformers", "keras", "optax", "timm" and "accelerate" need that library and clr-sweep.
+    "torch-native" needs torch alone: torch's own scheduler class where it has the family exactly, else a LambdaLR of a
+    few lines. "json" is the document that `clr.schedules.from_dict`, a study's spec and the service take.
+
+    Args:
+        schedule: the learning rate as a function of the update.
+        kind: one of `KINDS`.
+        iterations: length of the run [iterations], int >= 1; the schedule's own length if None, or 1000.
+
+    Raises:
+        UnknownName: no such kind.
+        InvalidSchedule: iterations is no whole number above 0.
+
+    Example:
+        >>> from clr.schedules import Fixed
+        >>> print(snippet(Fixed(lr=0.1), "json"))
+        {
+          "family": "fixed",
+          "lr": 0.1
+        }
+    """
+    if kind not in _KINDS:
+        raise UnknownName("kind of snippet", kind, KINDS)
+    run = schedule.length or _ASSUMED_ITERATIONS if iterations is None else iterations
+    if isinstance(run, bool) or not isinstance(run, int) or run < 1:
+        raise InvalidSchedule("a snippet", "iterations", "must be a whole number above 0", iterations)
+    return _KINDS[kind](schedule, run)

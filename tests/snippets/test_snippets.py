@@ -1,0 +1,115 @@
+"""What a snippet is, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from schedules.test_contract import PLAIN  # a document of every family
+
+from clr import schedules, snippets
+from clr.errors import InvalidSchedule, UnknownName
+from clr.schedules import Cosine, Custom, Fixed, OneCycle, Piecewise, Schedule, Triangular2
+from clr.snippets import formulas
+
+every_family = pytest.mark.parametrize("family", schedules.names())
+
+
+def example(family: str) -> Schedule:
+    return schedules.from_dict(PLAIN[family])
+
+
+@every_family
+def test_json_is_the_document_that_makes_the_schedule_again(family: str) -> None:
+    schedule = example(family)
+
+    assert schedules.from_dict(json.loads(snippets.snippet(schedule, "json"))) == schedule
+
+
+@every_family
+def test_torch_native_names_no_package_but_torch(family: str) -> None:
+    text = snippets.snippet(example(family), "torch-native")
+
+    imported = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
+    assert imported <= {"torch", "math", "fractions"}
+    assert "clr" not in text
+
+
+@every_family
+def test_the_formula_holds_far_into_the_run(family: str) -> None:
+    schedule = example(family)
+    text = formulas.source(schedule)
+    scope: dict = {}
+
+    exec("\n".join([*formulas.imports(text, schedule), text]), scope)
+
+    late = [0, 1, 99, 100, 101, 9_999, 123_457, 1_000_000]
+    rates = np.array([scope["rate"](i) for i in late])
+    assert np.abs(rates - schedule(np.array(late))).max() <= 1e-12 * schedule.rates(1000).max()
+
+
+def test_torchs_class_is_taken_where_it_has_the_family_exactly() -> None:
+    classes = {
+        family: snippets.snippet(example(family), "torch-native").partition("lr_scheduler.")[2].partition("(")[0]
+        for family in schedules.names()
+    }
+
+    own = {family: name for family, name in classes.items() if name != "LambdaLR"}
+    assert own == {
+        "fixed": "ConstantLR",
+        "step": "StepLR",
+        "multi_step": "MultiStepLR",
+        "exponential": "ExponentialLR",
+        "linear": "LinearLR",
+        "polynomial": "PolynomialLR",
+        "decay": "LinearLR",
+        "triangular": "CyclicLR",
+        "triangular2": "CyclicLR",
+        "exp_range": "CyclicLR",
+        "custom": "CyclicLR",
+        "one_cycle": "OneCycleLR",
+    }
+
+
+def test_a_run_longer_than_one_cycle_holds_its_last_rate_and_does_not_crash() -> None:  # torch's OneCycleLR raises
+    text = snippets.snippet(OneCycle(max_lr=0.4, iterations=100), "torch-native", iterations=101)
+
+    assert "OneCycleLR" not in text and "LambdaLR" in text
+
+
+def test_the_run_is_as_long_as_the_schedule_unless_said_otherwise() -> None:
+    assert "range(70)" in snippets.snippet(Cosine(lr=0.1, end_lr=0.0, iterations=70), "torch")
+    assert "range(80)" in snippets.snippet(Cosine(lr=0.1, end_lr=0.0, iterations=70), "torch", iterations=80)
+    assert "range(1000)" in snippets.snippet(Fixed(lr=0.1), "torch")
+
+
+def test_a_long_schedule_is_broken_into_lines_and_is_still_the_same() -> None:
+    part = Triangular2(base_lr=0.123456789012345, max_lr=0.98765432109876, step_size=1234.56789)
+    schedule = Piecewise(schedules=(part, part, Fixed(lr=0.1)), milestones=(10_000, 20_000))
+
+    text = snippets.snippet(schedule, "torch", iterations=1)
+    scope: dict = {}
+    exec(text, scope)
+
+    assert max(map(len, text.splitlines())) <= 120
+    assert scope["schedule"] == schedule
+
+
+def test_a_scale_function_of_ones_own_is_imported_from_where_it_stands() -> None:
+    schedule = Custom(base_lr=0.1, max_lr=0.4, step_size=5, scale_fn=np.emath.sqrt)
+
+    ours = snippets.snippet(schedule, "torch")
+    torchs = snippets.snippet(schedule, "torch-native")
+
+    assert f'trust("{np.emath.sqrt.__module__}")' in ours
+    assert f"from {np.emath.sqrt.__module__} import sqrt" in torchs
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "10"])
+def test_a_length_that_is_no_count_is_refused(wrong: object) -> None:
+    with pytest.raises(InvalidSchedule, match="iterations of a snippet must be a whole number above 0"):
+        snippets.snippet(Fixed(lr=0.1), "torch", iterations=wrong)  # type: ignore[arg-type]
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match=r"no kind of snippet 'jax'.*torch-native.*optax"):
+        snippets.snippet(Fixed(lr=0.1), "jax")
