@@ -12,6 +12,14 @@ from clr.results import Evaluation, Phase
 
 StudyState = Literal["queued", "running", "done", "failed", "cancelled"]
 TrialState = Literal["waiting", "running", "done", "diverged", "failed", "cancelled"]
+Action = Literal[
+    "use it",
+    "equivalent: take the simplest",
+    "undecided: take the highest confirmed mean",
+    "keep your baseline",
+    "no verdict: screened only",
+]
+"""What to do: every answer ends in exactly one. Only "equivalent" prefers the arm with fewer parameters."""
 T = TypeVar("T")
 
 
@@ -145,6 +153,9 @@ class Difference(Message):
     pairs: int
     identical: bool = Field(default=False, description="the same value, seed by seed")
     note: str = ""
+    pooled: Bounds | None = Field(default=None, description="seed-blocked Dunnett: one spread for all arms")
+    separate: Bounds | None = Field(default=None, description="Bonferroni paired t: this pair's own spread")
+    correlation: float | None = Field(default=None, description="of the two arms over seeds, that pairing achieved")
 
 
 class ToTarget(Message):
@@ -156,6 +167,43 @@ class ToTarget(Message):
     median: float | None
     per_seed: dict[str, int | None]
     reason: str = ""
+
+
+class Share(Message):
+    """k of n runs, with the Clopper-Pearson interval of the share: 0 of 5 still allows 52 %."""
+
+    count: int
+    of: int
+    interval: Bounds
+
+
+class LedgerRow(Message):
+    """What one phase and arm was given and what came of it. `iterations`: trained; `seconds`: device time."""
+
+    phase: Phase
+    arm: str
+    asked: int = Field(description="trials of the plan; of the range test with its reruns")
+    trained: int = Field(description="trials that ran to their end or diverged")
+    failed: int
+    iterations_asked: int
+    iterations: int
+    seconds: float
+
+
+class Price(Message):
+    """What more certainty costs: seeds of these arms that show a true difference of so much with 80 % power.
+
+    seeds, seconds: None where more than 1,000 seeds would be needed, or nothing was timed.
+    spec: a study that buys it, on seeds of its own; command: the line that submits it.
+    """
+
+    difference: float
+    arms: tuple[str, ...]
+    seeds: int | None
+    seconds: float | None
+    spec: dict[str, Any] | None
+    command: str | None
+    sentence: str
 
 
 class ArmAnswer(Message):
@@ -187,10 +235,16 @@ class ArmAnswer(Message):
     seconds: float
     trials: tuple[int, ...] = Field(default=(), description="numbers of the confirm trials")
     search_trial: int | None = Field(default=None, description="number of the finalist's search trial")
+    confirm_validation: float | None = Field(default=None, description="mean last validation value of the confirm runs")
+    shrinkage: float | None = Field(
+        default=None, description="how much search_value flattered: its lead over confirm_validation"
+    )
+    diverged: Share | None = Field(default=None, description="of the confirm runs")
+    failed: Share | None = Field(default=None, description="of the confirm runs")
 
 
 class BestSchedule(Message):
-    """The arm ranked first, ready to paste. `schedule` is clr.schedules' to_dict()."""
+    """The recommended arm, else the one ranked first, ready to paste. `schedule` is clr.schedules' to_dict()."""
 
     arm: str
     schedule: dict[str, Any]
@@ -198,7 +252,7 @@ class BestSchedule(Message):
 
 
 class Answer(Message):
-    """GET /v1/studies/{id}/best. provisional: words "not confirmed", no verdict."""
+    """GET /v1/studies/{id}/best. provisional: "not confirmed", no verdict. Metrics and margins are fractions."""
 
     study: str
     status: Literal["provisional", "confirmed", "none"]
@@ -211,6 +265,17 @@ class Answer(Message):
     target: float | None
     iterations: int | None
     notes: tuple[str, ...]
+    action: Action = Field(default="no verdict: screened only", description="what to do; the sentence begins with it")
+    recommended: str | None = Field(default=None, description="the arm that the action names")
+    loss: float | None = Field(default=None, description="what that choice may lose against the truly best arm at most")
+    margin: float | None = Field(default=None, description="the largest difference that does not matter")
+    best_set: tuple[str, ...] = Field(default=(), description="the truly best arm is one of these, at `level`")
+    level: float = 0.95
+    identical: tuple[tuple[str, ...], ...] = Field(default=(), description="arms with the same value on every seed")
+    noisy: str | None = Field(default=None, description="the arm whose spread stands out; intervals are then separate")
+    ledger: tuple[LedgerRow, ...] = ()
+    unequal: str = Field(default="", description="why the arms did not have the same chances; no verdict then")
+    price: Price | None = None
 
 
 class WorkerResource(Message):

@@ -173,7 +173,8 @@ class StudySpec(SpecPart):
     """What a user submits.
 
     Units: budget in iterations (optimizer updates) or epochs; rates are learning rates; `evaluate_every` in iterations
-    (default: a twentieth of the run); `target` in the task's metric (fractions, not percent).
+    (default: a twentieth of the run); `target` and `margin` in the task's metric (fractions, not percent). `margin`
+    is by default, of an accuracy, the larger of 0.002 and two test images.
     """
 
     name: str = Field(default="", max_length=200)
@@ -191,6 +192,7 @@ class StudySpec(SpecPart):
     round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
     confirm_seeds: int = Field(default=5, ge=1, le=1000)
     baseline: str = Field(default="", description='the arm to compare with; default "fixed", else the first')
+    margin: float | None = Field(default=None, ge=0, description="largest difference that does not matter")
     target: float | None = Field(default=None, description="validation metric for iterations-to-target")
     priority: int = Field(default=0, ge=-1000, le=1000, description="higher runs first")
     seed: int = Field(default=0, ge=0, lt=2**63)

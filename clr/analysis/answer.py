@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from statistics import fmean
+from typing import Any, Literal
 
 from clr import schedules, search_space
-from clr.analysis import intervals, peak_interval, selection, snippet, target, verdict
+from clr.analysis import (
+    accounts,
+    confirmed,
+    decision,
+    intervals,
+    peak_interval,
+    price,
+    selection,
+    snippet,
+    target,
+    verdict,
+)
+from clr.analysis.decision import Decision
+from clr.analysis.intervals import clopper_pearson
 from clr.plan import ArmPlan, Plan
-from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, ToTarget
+from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, Price, Share, ToTarget
 from clr.results import Trial
 
 Status = Literal["provisional", "confirmed", "none"]
@@ -32,10 +46,11 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     """
     arms = [_arm(plan, arm, trials) for arm in plan.arms]
     status = _status_of(trials, arms)
+    made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
     if status == "confirmed":
-        arms = _compared(plan, arms)
+        arms = [_with_figures(plan, arm, made) for arm in arms]
     else:
-        arms = [arm.model_copy(update={"values": {}, "to_target": None}) for arm in arms]
+        arms = [arm.model_copy(update=NOT_YET) for arm in arms]
     ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
     return Answer(
         study=study,
@@ -43,13 +58,28 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         metric=plan.facts.metric,
         direction=plan.facts.direction,
         baseline=plan.baseline,
-        sentence=verdict.sentence(plan, ranked, status),
+        sentence=verdict.sentence(plan, ranked, status, made),
         arms=tuple(ranked),
-        best=_best(plan, ranked[0]),
+        best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
         target=plan.target,
         iterations=plan.iterations,
         notes=tuple(_notes(plan, ranked, trials)),
+        action=made.action,
+        recommended=made.arm,
+        loss=made.loss,
+        margin=decision.margin(plan),
+        best_set=made.members,
+        level=made.level,
+        identical=made.identical,
+        noisy=made.noisy,
+        ledger=accounts.ledger(plan, trials),
+        unequal=accounts.unequal(plan),
+        price=_price(plan, made, ranked, trials),
     )
+
+
+NOT_YET: dict[str, Any] = {"values": {}, "to_target": None, "confirm_validation": None, "shrinkage": None}
+"""What a confirm phase that is not over does not show."""
 
 
 def _status_of(trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> Status:
@@ -88,13 +118,9 @@ def _of(trials: Sequence[Trial], phase: str, arm: ArmPlan) -> list[Trial]:
     return sorted((t for t in trials if t.phase == phase and t.arm == arm.name), key=lambda t: t.number)
 
 
-def _count(trials: Sequence[Trial], outcome: str) -> int:
-    return sum(trial.outcome == outcome for trial in trials)
-
-
 def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
     """One arm by itself; what compares it with others comes once every confirm run has ended."""
-    search, confirm = _of(trials, "search", arm), _of(trials, "confirm", arm)
+    search, confirm = _of(trials, "search", arm), confirmed.runs(trials, arm.name)
     finalist = selection.finalist(search, plan.facts.direction)
     schedule = None
     if finalist is not None:
@@ -108,20 +134,45 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
         schedule=schedule.to_dict() if schedule else None,
         search_value=finalist.value if finalist else None,
         search_trials=len(search),
-        search_failed=_count(search, "failed"),
-        search_diverged=_count(search, "diverged"),
+        search_failed=confirmed.count(search, "failed"),
+        search_diverged=confirmed.count(search, "diverged"),
         mean=None,
         interval=None,
         prediction=None,
-        values={str(t.seed): t.value for t in confirm if t.outcome == "done" and t.value is not None},
-        confirm_failed=_count(confirm, "failed"),
-        confirm_diverged=_count(confirm, "diverged"),
+        values=confirmed.values(confirm),
+        confirm_failed=confirmed.count(confirm, "failed"),
+        confirm_diverged=confirmed.count(confirm, "diverged"),
         difference=None,
         to_target=_to_target(plan, confirm),
         seconds=sum(t.seconds for t in [*search, *confirm]),
         trials=tuple(t.number for t in confirm),
         search_trial=finalist.number if finalist else None,
+        diverged=_share(confirm, "diverged"),
+        failed=_share(confirm, "failed"),
+        **_shrunk(plan, finalist, confirm),
     )
+
+
+def _share(confirm: Sequence[Trial], outcome: Literal["diverged", "failed"]) -> Share | None:
+    ended = [trial for trial in confirm if trial.ended]
+    if not ended:
+        return None
+    count = confirmed.count(ended, outcome)
+    found = clopper_pearson(count, len(ended))
+    return Share(count=count, of=len(ended), interval=Bounds(low=found.low, high=found.high, level=found.level))
+
+
+def _shrunk(plan: Plan, finalist: Trial | None, confirm: Sequence[Trial]) -> dict[str, float | None]:
+    """What is left of the search's best value on fresh seeds, on the same kind of data: validation at the end."""
+    last = [
+        trial.curve[-1].metrics[plan.facts.metric]
+        for trial in confirm
+        if trial.outcome == "done" and trial.curve and plan.facts.metric in trial.curve[-1].metrics
+    ]
+    if not last or finalist is None or finalist.value is None:
+        return {}
+    sign = 1.0 if plan.facts.direction == "maximize" else -1.0
+    return {"confirm_validation": fmean(last), "shrinkage": sign * (finalist.value - fmean(last))}
 
 
 def _arm_status(
@@ -129,56 +180,51 @@ def _arm_status(
 ) -> Literal["confirmed", "not confirmed", "failed"]:
     """Confirmed: at least half of its confirm runs are done; one that lost more would take its seeds from every arm."""
     if confirm and all(trial.ended for trial in confirm):
-        return "confirmed" if 2 * _count(confirm, "done") >= len(confirm) else "failed"
+        return "confirmed" if confirmed.holds(confirm) else "failed"
     searched_in_vain = finalist is None and bool(search) and all(trial.ended for trial in search)
     return "failed" if searched_in_vain else "not confirmed"
 
 
-def _compared(plan: Plan, arms: Sequence[ArmAnswer]) -> list[ArmAnswer]:
-    """Mean, intervals and difference of every confirmed arm, all over the same seeds."""
-    confirmed = [arm for arm in arms if arm.status == "confirmed"]
-    seeds = [seed for seed in confirmed[0].values if all(seed in arm.values for arm in confirmed)]
-    if not seeds:
-        return list(arms)
-    differences = _differences(plan, confirmed, seeds)
-    return [_with_figures(plan, arm, seeds, differences) if arm in confirmed else arm for arm in arms]
-
-
-def _with_figures(plan: Plan, arm: ArmAnswer, seeds: Sequence[str], differences: dict[str, Difference]) -> ArmAnswer:
-    summary = intervals.mean([arm.values[seed] for seed in seeds], resolution=_resolution(plan))
+def _with_figures(plan: Plan, arm: ArmAnswer, made: Decision) -> ArmAnswer:
+    """Mean, intervals and difference of a confirmed arm, over the seeds that every confirmed arm has."""
+    if arm.arm not in made.names or not made.seeds:
+        return arm
+    summary = intervals.mean([arm.values[seed] for seed in made.seeds], resolution=decision.resolution(plan))
     figures = {
         "mean": summary.mean,
         "interval": _bounds(summary.interval),
         "prediction": _bounds(summary.prediction),
-        "difference": differences.get(arm.arm),
+        "difference": _difference(arm.arm, made),
     }
     return arm.model_copy(update=figures)
 
 
-def _differences(plan: Plan, confirmed: Sequence[ArmAnswer], seeds: Sequence[str]) -> dict[str, Difference]:
-    """Paired differences to the baseline, simultaneous over the arms."""
-    baseline = next((arm for arm in confirmed if arm.arm == plan.baseline), None)
-    others = [arm for arm in confirmed if arm is not baseline]
-    if baseline is None or not others:
-        return {}
-    table = [[arm.values[seed] for seed in seeds] for arm in [baseline, *others]]
-    found = intervals.dunnett(table, baseline=0, resolution=_resolution(plan))
-    return {
-        arm.arm: Difference(
-            mean=d.mean, interval=_bounds(d.interval), pairs=d.pairs, identical=d.identical, note=d.note
-        )
-        for arm, d in zip(others, found, strict=True)
-    }
-
-
-def _resolution(plan: Plan) -> float | None:
-    """The least step of an accuracy: one test image. It stands for the spread where runs show none."""
-    size = plan.facts.test_size
-    return 1 / size if size and plan.facts.metric == "accuracy" else None
+def _difference(arm: str, made: Decision) -> Difference | None:
+    """To the baseline: the intervals that the answer rests on, and those of both tables."""
+    if made.found is None or arm == made.names[made.found.baseline]:
+        return None
+    others = [name for k, name in enumerate(made.names) if k != made.found.baseline]
+    row = others.index(arm)
+    used, pooled, separate = (table[row] for table in (made.found.differences, made.found.pooled, made.found.separate))
+    return Difference(
+        mean=used.mean,
+        interval=_bounds(used.interval),
+        pairs=used.pairs,
+        identical=used.identical,
+        note=used.note,
+        pooled=_bounds(pooled.interval),
+        separate=_bounds(separate.interval),
+        correlation=made.found.correlations[row],
+    )
 
 
 def _bounds(pair: intervals.Interval | None) -> Bounds | None:
     return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
+
+
+def _price(plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> Price | None:
+    settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
+    return price.of(plan, made, arms, trials, settled.interval) if settled is not None else None
 
 
 def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:

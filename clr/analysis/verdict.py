@@ -1,7 +1,7 @@
-"""The sentence an answer begins with: its claim, scope, number of seeds, interval and what to do.
+"""The sentence of an answer: what to do first, then why, scope, number of seeds and interval.
 
-A sentence never says "best" of search trials, never "no difference" of a wide interval, and never prefers the fixed
-rate for lack of data.
+A sentence never says "best" of search trials, never "no difference" of a wide interval, never "faster" of one run, and
+never prefers the fixed rate for lack of data.
 """
 
 from __future__ import annotations
@@ -9,113 +9,116 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from clr.analysis import decision
+from clr.analysis.decision import Decision
+from clr.analysis.words import amount, figure, level, points, span
 from clr.plan import Plan
 from clr.resources import ArmAnswer, Bounds
 
 
-def sentence(plan: Plan, ranked: Sequence[ArmAnswer], status: Literal["provisional", "confirmed", "none"]) -> str:
-    """One or two sentences; `ranked` is in order of rank."""
-    first = ranked[0]
+def sentence(
+    plan: Plan, ranked: Sequence[ArmAnswer], status: Literal["provisional", "confirmed", "none"], made: Decision
+) -> str:
+    """One to three sentences; `ranked` is in order of rank."""
     if all(arm.status == "failed" for arm in ranked):
         return "No verdict: in every arm the runs diverged or failed; each trial says why."
     if status == "none":
         return "No verdict: no search trial has finished so far."
     if status == "provisional":
         return (
-            f"Not confirmed: so far {first.arm} leads on validation {plan.facts.metric} in the search "
-            f"({figure(plan, first.search_value)}), a value picked from several and so flattering."
+            f"No verdict: screened only, not confirmed. So far {ranked[0].arm} leads on validation "
+            f"{plan.facts.metric} in the search ({figure(plan, ranked[0].search_value)}), a value picked from several "
+            "and so flattering."
         )
-    if first.mean is None:
-        return "No verdict: no seed is left that every confirmed arm has finished."
-    return f"{_claim(plan, ranked)} {_scope(plan, ranked)}"
+    if made.why:
+        return f"No verdict: {made.why}. {_scope(plan, made)}".rstrip()
+    return f"{_claim(plan, {arm.arm: arm for arm in ranked}, made)} {_scope(plan, made)}"
 
 
-def _claim(plan: Plan, ranked: Sequence[ArmAnswer]) -> str:
-    first = ranked[0]
-    among = " of the arms without a diverged run" if any(arm.confirm_diverged for arm in ranked) else ""
-    mean = f"the best mean test {plan.facts.metric}{among}, {figure(plan, first.mean)}"
-    if first.arm == plan.baseline:
-        return _baseline_first(plan, f"{first.arm} has {mean}", ranked)
-    difference = first.difference
-    if difference is None or difference.interval is None:
-        return f"No verdict: {first.arm} has {mean}, but {_no_interval(plan, ranked)}."
-    if difference.identical:
-        return f"Identical: {first.arm} and {plan.baseline} have the same value on every seed; {first.arm} has {mean}."
-    gap = (
-        f"{points(plan, difference.mean)} against {plan.baseline} "
-        f"(simultaneous {difference.interval.level:.0%} interval {span(plan, difference.interval)})"
+def _claim(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
+    first = made.arm or ""
+    among = " of the arms without a diverged run" if any(arm.confirm_diverged for arm in arms.values()) else ""
+    mean = f"the best mean test {plan.facts.metric}{among}, {figure(plan, arms[first].mean)}"
+    if made.action == "use it":
+        return f"Use {first}: it has {mean}, {_gap(plan, arms[first])}{_others(plan, arms, first)}."
+    if made.action == "keep your baseline":
+        return f"Keep your baseline, {first}: it has {mean}{_others(plan, arms, first)}."
+    if made.action == "equivalent: take the simplest":
+        return _equivalent(plan, arms, made)
+    lost = f"at most {amount(plan, made.loss or 0.0)} lost if that is wrong"
+    gap = f", {_gap(plan, arms[first])}" if arms[first].difference else ""
+    return (
+        f"Undecided: take the highest confirmed mean, {first}, {lost}: it has {mean}{gap}; {_in_the_set(made, first)}"
+        f"{_others(plan, arms, first)}."
     )
-    if _better(plan, difference.interval):
-        return f"Use {first.arm}: it has {mean}: {gap}."
-    return f"No difference shown: {first.arm} has {mean}: {gap}. Take {first.arm}, or run more seeds."
 
 
-def _no_interval(plan: Plan, ranked: Sequence[ArmAnswer]) -> str:
-    baseline = next(arm for arm in ranked if arm.arm == plan.baseline)
-    if baseline.status == "failed":
-        return f"the baseline {plan.baseline} failed, so nothing is compared with it"
-    return f"there is no interval for its difference to {plan.baseline}: too few seeds"
+def _equivalent(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
+    members, first = ", ".join(made.members), made.arm or ""
+    stable = " (arms with a diverged run aside)" if any(arm.confirm_diverged for arm in arms.values()) else ""
+    if any(set(made.members) <= set(group) for group in made.identical):
+        return (
+            f"Equivalent: take the simplest, {first}: {members} are identical, the same value on every seed "
+            f"(mean test {plan.facts.metric} {figure(plan, arms[first].mean)}){_others(plan, arms, first)}."
+        )
+    return (
+        f"Equivalent: take the simplest, {first}: {members} lie within {amount(plan, decision.margin(plan))} of the "
+        f"best{stable} (at {level(made.level)}); its mean test {plan.facts.metric} is {figure(plan, arms[first].mean)}"
+        f"{_others(plan, arms, first)}."
+    )
 
 
-def _baseline_first(plan: Plan, claim: str, ranked: Sequence[ArmAnswer]) -> str:
-    """The baseline is kept because others are shown to be worse, never for lack of data."""
-    compared = [arm for arm in ranked if arm.difference and arm.difference.interval]
-    if not compared:
-        return f"No verdict: {claim}, but there is no other arm with an interval for its difference to it."
-    if all(arm.difference and arm.difference.identical for arm in compared):
-        return f"Identical: every arm has the baseline's value on every seed; {claim}."
-    worse = [arm.arm for arm in compared if arm.difference and _worse(plan, arm.difference.interval)]
-    unstable = [
+def _gap(plan: Plan, arm: ArmAnswer) -> str:
+    difference = arm.difference
+    if difference is None or difference.interval is None:
+        return f"not compared with {plan.baseline}"
+    if difference.identical:
+        return f"the same value as {plan.baseline} on every seed"
+    interval = f"simultaneous {level(difference.interval.level)} interval {span(plan, difference.interval)}"
+    return f"{points(plan, difference.mean)} against {plan.baseline} ({interval})"
+
+
+def _in_the_set(made: Decision, first: str) -> str:
+    rest = [name for name in made.members if name != first]
+    if not rest:
+        return "its lead is not shown against every arm"
+    return f"{', '.join(rest)} may be the best as well"
+
+
+def _others(plan: Plan, arms: dict[str, ArmAnswer], first: str) -> str:
+    """Who else is shown to be better or worse than the baseline, or was only better where it finished."""
+    told = [arm for name, arm in arms.items() if name != first and arm.difference is not None]
+    worse = [arm.arm for arm in told if arm.difference and _side(plan, arm.difference.interval) < 0]
+    better = [arm for arm in told if arm.difference and _side(plan, arm.difference.interval) > 0]
+    stable = [arm.arm for arm in better if not arm.confirm_diverged]
+    parts = [f"better than {plan.baseline}, too: {', '.join(stable)}"] if stable else []
+    parts += [f"shown to be worse than {plan.baseline}: {', '.join(worse)}"] if worse else []
+    parts += [
         f"{arm.arm} is better where it finished, but diverged in {arm.confirm_diverged} of {len(arm.trials)} runs"
-        for arm in compared
-        if arm.difference and _better(plan, arm.difference.interval)
+        for arm in better
+        if arm.confirm_diverged
     ]
-    told = "; ".join([f"shown to be worse: {', '.join(worse)}"] * bool(worse) + unstable)
-    rest = len(compared) - len(worse) - len(unstable)
-    if not worse:
-        return f"No difference shown: {claim}; {told + '; ' if told else ''}run more seeds to tell the others apart."
-    return f"Keep your baseline: {claim}; {told}; no difference shown: {rest} arms."
+    return "".join(f"; {part}" for part in parts)
 
 
-def _scope(plan: Plan, ranked: Sequence[ArmAnswer]) -> str:
-    confirmed = [arm for arm in ranked if arm.status == "confirmed"]
-    pairs = sum(all(seed in arm.values for arm in confirmed) for seed in confirmed[0].values)
-    seeds = f"{pairs} {'paired ' if len(confirmed) > 1 else ''}seed{'s' if pairs != 1 else ''}"
-    trials = {arm.trials for arm in plan.arms}
-    uneven = f"; the arms were searched unequally, {min(trials)} to {max(trials)} trials" if len(trials) > 1 else ""
+def _side(plan: Plan, interval: Bounds | None) -> int:
+    """1 where an interval lies on the better side of zero, -1 on the worse one, 0 where it holds zero."""
+    if interval is None or interval.low <= 0 <= interval.high:
+        return 0
+    return 1 if (interval.low > 0) == (plan.facts.direction == "maximize") else -1
+
+
+def _scope(plan: Plan, made: Decision) -> str:
+    if not made.seeds:
+        return ""
+    n = len(made.seeds)
+    seeds = f"{n} {'paired ' if len(made.names) > 1 else ''}seed{'s' if n != 1 else ''}"
+    spread = (
+        f"; {made.noisy} is noisier than the rest, so each interval has its own spread (paired t, Bonferroni)"
+        if made.noisy
+        else ""
+    )
     return (
         f"({seeds}, {plan.iterations:,} iterations of {plan.base.model} on {plan.facts.name}; "
-        f"these configurations only{uneven}.)"
+        f"these configurations only{spread}.)"
     )
-
-
-def _better(plan: Plan, interval: Bounds | None) -> bool:
-    if interval is None:
-        return False
-    return interval.low > 0 if plan.facts.direction == "maximize" else interval.high < 0
-
-
-def _worse(plan: Plan, interval: Bounds | None) -> bool:
-    if interval is None:
-        return False
-    return interval.high < 0 if plan.facts.direction == "maximize" else interval.low > 0
-
-
-def figure(plan: Plan, value: float | None) -> str:
-    """An accuracy in percent, any other metric as it is."""
-    if value is None:
-        return "unknown"
-    return f"{100 * value:.2f} %" if plan.facts.metric == "accuracy" else f"{value:.4g}"
-
-
-def points(plan: Plan, value: float) -> str:
-    """A difference, signed."""
-    return f"{100 * value:+.2f} points" if plan.facts.metric == "accuracy" else f"{value:+.4g}"
-
-
-def span(plan: Plan, bounds: Bounds) -> str:
-    """An interval of a difference; an end that is not zero is not rounded to it."""
-    scale = 100 if plan.facts.metric == "accuracy" else 1
-    ends = [scale * bounds.low, scale * bounds.high]
-    digits = "+.2f" if scale == 100 and all(end == 0 or abs(end) >= 0.005 for end in ends) else "+.3g"
-    return " to ".join(format(end, digits) for end in ends)

@@ -91,6 +91,7 @@ class Plan(Message):
     baseline: str
     target: float | None
     notes: tuple[str, ...]
+    margin: float | None = None
 
     def arm(self, name: str) -> ArmPlan:
         return next(arm for arm in self.arms if arm.name == name)
@@ -190,6 +191,7 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         baseline=spec.baseline_arm,
         target=spec.target,
         notes=tuple(_notes(spec, arms, length, epoch, cycles, long_enough)),
+        margin=spec.margin,
     )
 
 

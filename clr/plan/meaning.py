@@ -32,7 +32,7 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
     found = [*_task(spec, known_tasks), *_size(spec), *_optimizer(spec), *_ramp(spec), *_names(spec)]
     sized = facts is not None and facts.train_size > 0
     if facts is not None and spec.task.name in known_tasks:
-        found += [*_task_options(spec, facts), *_target(spec, facts)]
+        found += [*_task_options(spec, facts), *_fractions(spec, facts)]
         found += [*_against_facts(spec, facts)] if sized or facts.fixed else []
     length = ledger.iterations(spec, facts) if facts is not None and sized else spec.budget.iterations
     epoch = ledger.epoch_iterations(facts, spec.batch_size) if facts is not None and sized else 1
@@ -109,9 +109,12 @@ def _task_options(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
             yield FieldError(f"/task/options/{name}", detail)
 
 
-def _target(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
+def _fractions(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
     if spec.target is not None and facts.metric == "accuracy" and not 0 < spec.target <= 1:
         yield FieldError("/target", f"an accuracy is a fraction: must lie in 0 to 1, got {spec.target:g}")
+    if spec.margin is not None and facts.metric == "accuracy" and spec.margin >= 1:
+        detail = f"a difference of accuracies is a fraction: must lie in 0 to 1, got {spec.margin:g}"
+        yield FieldError("/margin", detail)
 
 
 def _against_facts(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:

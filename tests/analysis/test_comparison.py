@@ -113,7 +113,9 @@ def test_arms_with_the_same_values_seed_by_seed_are_identical():
 def test_three_names_of_one_schedule_are_equivalent_without_nan():
     found = compare(np.tile([0.97, 0.96, 0.98], (3, 1)), resolution=1 / 500)
 
-    assert recommend(found, 0.002, simplest_first=[1, 0, 2]) == comparison.Recommendation("equivalent", 1, 0.0)
+    assert recommend(found, 0.002, simplest_first=[1, 0, 2]) == comparison.Recommendation(
+        "equivalent: take the simplest", 1, 0.0
+    )
     assert all(comparison.verdict(d, 0.002) == "identical" for d in found.differences)
 
 
@@ -168,7 +170,7 @@ def test_a_baseline_far_ahead_is_kept():
 def test_arms_within_the_margin_are_equivalent_and_the_simplest_is_taken():
     found = recommend(compare(STEADY + 0.9), 0.01, simplest_first=[2, 0, 1])
 
-    assert (found.action, found.arm) == ("equivalent", 2)
+    assert (found.action, found.arm) == ("equivalent: take the simplest", 2)
     assert 0 <= found.loss <= 0.01
 
 
@@ -178,15 +180,30 @@ def test_lack_of_data_never_recommends_the_simplest_arm():
         found = recommend(compare(table), 0.002, simplest_first=[0, 1, 2])
         if found.arm == 0:
             assert table.mean(axis=1).argmax() == 0
-        if found.action == "undecided":
+        if found.action == "undecided: take the highest confirmed mean":
             assert found.arm == table.mean(axis=1).argmax()
+
+
+def test_two_equal_arms_have_a_winner_in_5_of_100_studies_though_the_best_set_is_one_sided():
+    found = [recommend(compare(table), 0.0, [0, 1]).action for table in studies(2000, [0, 0])]
+
+    assert within_binomial_error([action in ("use it", "keep your baseline") for action in found], 0.05)
+
+
+def test_an_arm_with_a_diverged_run_is_compared_and_not_chosen():
+    table = STEADY + np.array([[0.90], [0.95], [0.90]])
+
+    found = compare(table, eligible=[0, 2])
+
+    assert 1 not in found.best.members and found.best.losses[1] == math.inf
+    assert found.differences[0].mean == pytest.approx(compare(table).differences[0].mean)
 
 
 def test_one_seed_gives_no_verdict():
     found = compare([[0.9], [0.95]])
 
     assert found.best is None
-    assert recommend(found, 0.002, [0, 1]) == comparison.Recommendation("no verdict", None, None)
+    assert recommend(found, 0.002, [0, 1]) == comparison.Recommendation("no verdict: screened only", None, None)
 
 
 @pytest.mark.parametrize(("seeds", "arms"), [(5, 2), (10, 4), (20, 7)])

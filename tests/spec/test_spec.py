@@ -82,6 +82,9 @@ def test_every_error_of_form_is_listed_at_once() -> None:
         ({"arms": []}, "/arms"),
         ({"batch_size": 0}, "/batch_size"),
         ({"seed": -1}, "/seed"),
+        ({"margin": float("nan")}, "/margin"),
+        ({"margin": -0.1}, "/margin"),
+        ({"arms": [{"family": "fixed", "name": f"a{k}"} for k in range(10_000)]}, "/arms"),
         ({"sampler": "magic"}, "/sampler"),
         ({"range_test": {"low": 1, "high": 0.1}}, "/range_test"),
         (

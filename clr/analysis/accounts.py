@@ -1,0 +1,61 @@
+"""The ledger as it came out: what each phase and arm was asked for, what was trained, and whether that was fair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from clr.plan import Plan
+from clr.resources import LedgerRow
+from clr.results import Phase, Trial
+
+
+def ledger(plan: Plan, trials: Sequence[Trial]) -> tuple[LedgerRow, ...]:
+    """A row for the range test, then one for each arm's search and confirm."""
+    return tuple(_rows(plan, trials))
+
+
+def _rows(plan: Plan, trials: Sequence[Trial]) -> Iterator[LedgerRow]:
+    if plan.range_test is not None:
+        ramps = [trial for trial in trials if trial.phase == "range-test"]
+        yield _row("range-test", "", ramps, max(len(plan.range_test.seeds), len(ramps)), plan.range_test.iterations)
+    for phase in ("search", "confirm"):
+        for arm in plan.arms:
+            found = [trial for trial in trials if (trial.phase, trial.arm) == (phase, arm.name)]
+            asked = arm.trials if phase == "search" else len(plan.confirm_seeds)
+            yield _row(phase, arm.name, found, asked, plan.iterations)
+
+
+def _row(phase: Phase, arm: str, trials: Sequence[Trial], asked: int, iterations: int) -> LedgerRow:
+    return LedgerRow(
+        phase=phase,
+        arm=arm,
+        asked=asked,
+        trained=sum(trial.outcome in ("done", "diverged") for trial in trials),
+        failed=sum(trial.outcome == "failed" for trial in trials),
+        iterations_asked=asked * iterations,
+        iterations=sum(trained(trial) for trial in trials),
+        seconds=sum(trial.seconds for trial in sorted(trials, key=lambda trial: trial.number)),
+    )
+
+
+def trained(trial: Trial) -> int:
+    """Iterations that a run is known to have made: whole, or up to its last evaluation."""
+    if trial.outcome == "done" and trial.phase != "range-test":
+        return trial.iterations
+    return max((evaluation.iteration for evaluation in trial.curve), default=0)
+
+
+def unequal(plan: Plan) -> str:
+    """Why the arms did not have the same chances; "" where they had.
+
+    An arm with everything fixed by the user runs one search trial: beside arms that were searched that is unequal,
+    since nobody knows how long its values were looked for.
+    """
+    counts = sorted({arm.trials for arm in plan.arms})
+    if len(counts) == 1:
+        return ""
+    fewest = ", ".join(arm.name for arm in plan.arms if arm.trials == counts[0])
+    return (
+        f"the arms were searched unequally, {counts[0]} to {counts[-1]} trials ({fewest} had the fewest, since nothing "
+        "was left to search): search every arm, or fix every arm"
+    )

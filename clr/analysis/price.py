@@ -1,0 +1,125 @@
+"""What more certainty costs, and the command that buys it."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from clr.analysis import comparison, confirmed, decision
+from clr.analysis.decision import Decision
+from clr.analysis.words import amount
+from clr.plan import Plan
+from clr.resources import ArmAnswer, Price
+from clr.results import Trial
+from clr.spec import Interval
+
+POWER = 0.8
+MOST_SEEDS = 1_000
+"""What a spec may ask for."""
+
+
+def of(
+    plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Sequence[Trial], interval: Interval
+) -> Price | None:
+    """Seeds, device time and command that show a difference of the margin between the arms still in question.
+
+    These are the best set and the baseline; where that is one arm, the one behind it too. Without a margin the
+    difference is half of the narrowest interval that this study has.
+
+    Args:
+        arms: in order of rank. interval: of the peak rates, so that the new study needs no range test.
+
+    Returns:
+        None where nothing was compared, or runs show no spread.
+    """
+    spread = _spread(made)
+    if made.found is None or spread is None:
+        return None
+    names = _in_question(plan, made, arms)
+    difference = decision.margin(plan) or _half_width(made)
+    if len(names) < 2 or not difference:
+        return None
+    seeds = comparison.seeds_needed(spread, difference, len(names), made.level, POWER)
+    seeds = None if seeds is None or seeds > MOST_SEEDS else max(2, seeds)
+    spec = None if seeds is None else _spec(plan, [arm for arm in arms if arm.arm in names], seeds, interval)
+    seconds = None if seeds is None else _seconds(names, trials, seeds)
+    return Price(
+        difference=difference,
+        arms=names,
+        seeds=seeds,
+        seconds=seconds,
+        spec=spec,
+        command=f"echo {shlex.quote(json.dumps(spec))} | clr submit -" if spec else None,
+        sentence=_sentence(plan, difference, names, seeds, seconds),
+    )
+
+
+def _spread(made: Decision) -> float | None:
+    sds = [d.sd for d in (made.found.differences if made.found else ()) if d.sd is not None]
+    return max(sds) if sds and max(sds) > 0 else None
+
+
+def _half_width(made: Decision) -> float:
+    reaches = [d.interval.high - d.interval.low for d in (made.found.differences if made.found else ()) if d.interval]
+    return min(reaches) / 4 if reaches else 0.0
+
+
+def _in_question(plan: Plan, made: Decision, arms: Sequence[ArmAnswer]) -> tuple[str, ...]:
+    wanted = {plan.baseline, *made.members}
+    ranked = [arm.arm for arm in arms if arm.arm in made.names]
+    if len(wanted) == 1:
+        wanted |= set([name for name in ranked if name not in wanted][:1])
+    return tuple(name for name in ranked if name in wanted)
+
+
+def _seconds(names: Sequence[str], trials: Sequence[Trial], seeds: int) -> float | None:
+    """Device seconds: what a confirm run of each arm took, times the seeds."""
+    runs = [[t.seconds for t in confirmed.runs(trials, name) if t.outcome == "done"] for name in names]
+    if not all(runs) or not any(map(sum, runs)):
+        return None
+    return seeds * math.fsum(fmean(found) for found in runs)
+
+
+def _spec(plan: Plan, arms: Sequence[ArmAnswer], seeds: int, interval: Interval) -> dict[str, Any]:
+    """The arms again as they were confirmed, on seeds of their own, with nothing left to search."""
+    base = plan.base
+    return {
+        "task": {"name": base.task, "options": base.task_options},
+        "model": {"name": base.model, "options": base.model_options},
+        "optimizer": {"name": base.optimizer, "options": base.optimizer_options},
+        "batch_size": base.batch_size,
+        "budget": {"iterations": base.iterations},
+        "evaluate_every": base.evaluate_every,
+        "arms": [{"family": arm.family, "name": arm.arm, "fixed": _fixed(arm)} for arm in arms],
+        "bounds": interval.model_dump(),
+        "trials": 1,
+        "confirm_seeds": seeds,
+        "baseline": plan.baseline,
+        "margin": plan.margin,
+        "seed": plan.search_seed,
+    }
+
+
+def _fixed(arm: ArmAnswer) -> dict[str, Any]:
+    return {name: value for name, value in (arm.schedule or {}).items() if name != "family"}
+
+
+def _sentence(plan: Plan, difference: float, names: Sequence[str], seeds: int | None, seconds: float | None) -> str:
+    shown = f"To see a difference of {amount(plan, difference)} between {', '.join(names)}"
+    if seeds is None:
+        return f"{shown} would take more than {MOST_SEEDS:,} seeds of each: ask for a wider margin."
+    hours = "" if seconds is None else f", about {_duration(seconds)} of device time"
+    return f"{shown} with {100 * POWER:g} % power takes {seeds} seeds of each{hours}."
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(42), _duration(1800), _duration(90_000)
+    ('42 seconds', '0.50 hours', '25 hours')
+    """
+    hours = seconds / 3600
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{hours:.2f} hours" if hours < 10 else f"{hours:.0f} hours"
