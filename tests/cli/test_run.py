@@ -66,16 +66,17 @@ def test_ctrl_c_leaves_nothing_running(tiny, tmp_path):
 
 def test_a_killed_run_takes_everything_along(tiny, tmp_path):
     data = tmp_path / "kept"
-    spec = tiny(budget={"iterations": 1_000_000})
-    command = [sys.executable, "-m", "clr.cli", "run", spec, "--workers", "1", "--data", str(data)]
-    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if "running" in line:
-            break
+    command = [sys.executable, "-m", "clr.cli", "run", tiny(), "--workers", "1", "--data", str(data)]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(processes_in(data)) == 3)  # itself, its service, a worker
     process.kill()
-    process.communicate()
+    process.wait()
 
-    deadline = time.monotonic() + 45
-    while processes_in(data):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: not processes_in(data))
+
+
+def wait_for(fact, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
