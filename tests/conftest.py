@@ -15,7 +15,6 @@ from sqlalchemy import make_url
 
 from service.store.database import FILE, Database
 
-
 # How fast a shared machine draws an example is no fact about the product.
 settings.register_profile("clr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("clr")
