@@ -93,6 +93,11 @@ class Schedule(ABC):
         """The run that the schedule is laid out for [iterations]; None where it fits a run of any length."""
         return None
 
+    @property
+    def cycle(self) -> float | None:
+        """Iterations of the first cycle, or the whole length; None where the schedule has neither."""
+        return self.length
+
     def stretched(self, iterations: int, *, of: int | None = None) -> Self:
         """The same shape laid over a run of another length: cycles keep their number, drops their place.
 

@@ -53,6 +53,10 @@ class Triangular(Schedule):
     step_size_down: Annotated[float | None, _DOWN] = None
     window: Annotated[str, _WINDOW] = "triangular"
 
+    @property
+    def cycle(self) -> float:
+        return self.step_size + (self.step_size if self.step_size_down is None else self.step_size_down)
+
     def _rates(self, iterations: Iterations) -> Rates:
         _, height = cycle_position(iterations, self.step_size, self.step_size_down)
         return between(self.base_lr, self.max_lr, windowed(height, self.window))
@@ -87,6 +91,10 @@ class Triangular2(Schedule):
     step_size: Annotated[float, _UP]
     step_size_down: Annotated[float | None, _DOWN] = None
     window: Annotated[str, _WINDOW] = "triangular"
+
+    @property
+    def cycle(self) -> float:
+        return self.step_size + (self.step_size if self.step_size_down is None else self.step_size_down)
 
     def _rates(self, iterations: Iterations) -> Rates:
         cycle, height = cycle_position(iterations, self.step_size, self.step_size_down)
@@ -131,6 +139,10 @@ class ExpRange(Schedule):
     window: Annotated[str, _WINDOW] = "triangular"
     decay_bounds: Annotated[bool, Flag("both bounds decline by gamma per iteration, not the height alone")] = False
 
+    @property
+    def cycle(self) -> float:
+        return self.step_size + (self.step_size if self.step_size_down is None else self.step_size_down)
+
     def _rates(self, iterations: Iterations) -> Rates:
         _, height = cycle_position(iterations, self.step_size, self.step_size_down)
         weight, decline = windowed(height, self.window), np.power(self.gamma, iterations)
@@ -174,6 +186,10 @@ class Custom(Schedule):
     step_size: Annotated[float, Number("half a cycle's length [iterations]", above=0, most=2.0**53, role="length")]
     scale_fn: Annotated[str, ScaleFunction("name of a scale function, or 'module:function' of a trusted module")]
     scale_mode: Annotated[str, Choice("what scale_fn is a function of", SCALE_MODES)] = "cycle"
+
+    @property
+    def cycle(self) -> float:
+        return 2 * self.step_size
 
     def _rates(self, iterations: Iterations) -> Rates:
         cycle, height = cycle_position(iterations, self.step_size, None)

@@ -39,6 +39,11 @@ class Piecewise(Schedule):
         last = self.schedules[-1].length
         return None if last is None else self.milestones[-1] + last
 
+    @property
+    def cycle(self) -> float:
+        first = self.schedules[0].cycle
+        return self.milestones[0] if first is None else min(first, self.milestones[0])
+
     def _rates(self, iterations: Iterations) -> Rates:
         which = np.searchsorted(np.array(self.milestones), iterations, side="right")
         rates = np.empty(iterations.shape)

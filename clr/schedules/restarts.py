@@ -39,6 +39,10 @@ class CosineRestarts(Schedule):
     period: Annotated[float, Number("length of the first period [iterations]", above=0, most=2.0**53, role="length")]
     period_multiplier: Annotated[int, Count("factor of each period's length to the one before", most=1000)] = 1
 
+    @property
+    def cycle(self) -> float:
+        return self.period
+
     def _rates(self, iterations: Iterations) -> Rates:
         done = self._done_of_even_periods(iterations) if self.period_multiplier == 1 else self._done(iterations)
         return between(self.end_lr, self.lr, half_cosine(done))

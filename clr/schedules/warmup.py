@@ -47,6 +47,10 @@ class Warmup(Schedule):
     def length(self) -> int | None:
         return None if self.schedule.length is None else self.iterations + self.schedule.length
 
+    @property
+    def cycle(self) -> float:
+        return self.iterations + (self.schedule.cycle or 0)
+
     def _rates(self, iterations: Iterations) -> Rates:
         peak = self.schedule(0)
         after = self.schedule(np.maximum(iterations - self.iterations, 0))

@@ -1,0 +1,96 @@
+"""What an optimizer did, against what its schedule counted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch.optim import Optimizer
+
+from clr.schedules import Schedule
+
+_ENOUGH = 100  # updates after which a schedule that hardly moved is no accident
+
+
+class Updates:
+    """What a step post hook saw of an optimizer's updates.
+
+    Attributes:
+        made: updates seen, without those that were skipped.
+        ever_seen: at least one update, or one skipped inside a fused kernel.
+        new: an update since the reader last cleared this.
+        captured: an update was captured in a CUDA graph: its replays can't be seen.
+    """
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.ever_seen = self.new = self.captured = False
+
+    def saw(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        """The hook: `optimizer.step()` was run."""
+        self.ever_seen = True
+        in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        if in_use and torch.cuda.is_current_stream_capturing():
+            self.captured = True
+            return
+        # fused optimizers are stepped in any case, and skip inside the kernel where GradScaler found an infinity
+        found_infinity = getattr(optimizer, "found_inf", None)
+        if found_infinity is None or not float(found_infinity):
+            self.new = True
+            self.made += 1
+
+
+class Progress:
+    """How far optimizer and schedule came in a run: holds neither of them, so that it can speak when they are gone.
+
+    Attributes:
+        iteration: updates that the schedule has counted [iterations].
+    """
+
+    def __init__(self, updates: Updates, schedules: Sequence[Schedule], iterations: int | None) -> None:
+        self._updates = updates
+        self._announced = iterations
+        self._told = False
+        self.iteration = 0
+        self.lay_out(schedules)
+        self.start(0)
+
+    def lay_out(self, schedules: Sequence[Schedule]) -> None:
+        """The schedules' own length and cycle, or the announced ones."""
+        lengths = [schedule.length for schedule in schedules if schedule.length is not None]
+        cycles = [schedule.cycle for schedule in schedules if schedule.cycle is not None]
+        self._run = self._announced if self._announced is not None else max(lengths, default=None)
+        self._cycle = min([*cycles, *([] if self._run is None else [self._run])], default=0)
+
+    def start(self, iteration: int) -> None:
+        """Training begins, or goes on, at this iteration."""
+        self.iteration = self._started_at = iteration
+        self._made_before = self._updates.made
+
+    def stepped_per_epoch(self) -> bool:
+        """Whether the optimizer went on while the schedule, still within its first cycle, stood nearly still.
+
+        Only in a run of known length: announced, or the schedule's own. A loop that is cut short, accumulates
+        gradients or skips updates moves both alike, and is none.
+        """
+        if self._run is None or self._updates.captured or self.iteration >= self._cycle:
+            return False
+        made, counted = self._made(), self.iteration - self._started_at
+        return made >= max(2 * counted, min(self._cycle, _ENOUGH))
+
+    def warn(self, stacklevel: int = 2) -> None:
+        """Says once, with the cure, that `step()` is not called for every update."""
+        if self._told or not self.stepped_per_epoch():
+            return
+        self._told = True
+        counted = self.iteration - self._started_at
+        warnings.warn(
+            f"The optimizer made {self._made()} updates, but ScheduleLR.step() counted {counted}: the rate has not "
+            f"gone through one cycle ({self._cycle:g} iterations) of a run of {self._run}. A schedule counts "
+            "updates, not epochs: call scheduler.step() after each optimizer.step() (Lightning: interval='step').",
+            stacklevel=stacklevel + 1,
+        )
+
+    def _made(self) -> int:
+        return self._updates.made - self._made_before
