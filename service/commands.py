@@ -48,7 +48,7 @@ def serve(
         float | None, typer.Option("--beat-seconds", help="Between two signs of a worker.", show_default="10")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file  [default: clr.toml, where there is one]")
+        Path | None, typer.Option("--config", help="TOML file.", show_default="clr.toml, where there is one")
     ] = None,
     device: Device = "auto",
     threads: Threads = 1,

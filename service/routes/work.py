@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from clr.errors import UpgradeNeeded
@@ -72,6 +73,8 @@ def register_worker(asked: Asked, registration: Annotated[Registration, message(
 @router.post("/leases", responses=documented(404), openapi_extra=body_of(LeaseRequest))
 async def lease_slots(request: Request, asked: Asked, wanted: Annotated[LeaseRequest, message(LeaseRequest)]) -> Leases:
     """Up to `count` slots that this worker can run; waits up to `wait` seconds for the first."""
+    if asked.doorbell.closed:
+        raise HTTPException(503, "The service is stopping: it hands out nothing more.", {"Retry-After": "5"})
     deadline = time.monotonic() + wanted.wait
     granted = await run_in_threadpool(_lease, asked, wanted)
     while not granted and (left := deadline - time.monotonic()) > 0 and not asked.doorbell.closed:

@@ -145,6 +145,12 @@ def announcing(http: httpx.Client):
     return lambda **facts: announce(http, **facts)
 
 
+@pytest.fixture
+def announcing_at():
+    """Registers a fresh worker with the toy task at the service of a client."""
+    return announce
+
+
 @pytest.fixture(scope="session")
 def serving():
     """`with serving(settings, token) as http:` is a service of the test's own."""

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from clr.protocol import Results
+from service.settings import Settings
 from service.store import results
 
 
@@ -123,6 +124,19 @@ def test_a_lease_without_work_answers_empty_after_its_wait(trainer):
 
     assert trainer.lease(wait=0.3) == []
     assert 0.3 <= time.monotonic() - started < 5
+
+
+def test_a_stopping_service_hands_out_nothing_and_takes_what_comes(serving, announcing_at, tmp_path):
+    with serving(Settings(data=tmp_path, database=None, token=None)) as http:
+        trainer = announcing_at(http)
+        http.post("/v1/studies", json={"task": "toy", "arms": ["fixed"], "bounds": {"low": 0.01, "high": 1}})
+        (lease,) = trainer.lease()
+        http.app.state.parts.doorbell.close()
+
+        answer = http.post("/v1/leases", json={"worker": trainer.worker, "wait": 20})
+        assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+        assert answer.json()["type"] == "urn:clr:problem:unavailable"
+        assert trainer.finish(lease) == "accepted"
 
 
 def test_sixty_waiting_workers_leave_the_service_answering(http, trainer):
