@@ -137,6 +137,9 @@ def _with_token(settings: Settings) -> Settings:
     if token and len(value) < MIN_TOKEN:
         rule = f"needs at least {MIN_TOKEN} characters, got {len(value)}"
         raise InvalidSpec([FieldError("/token", f"{rule}: make one with {MAKE_TOKEN}")])
+    if not all("!" <= character <= "~" for character in value):
+        detail = f"holds a space or a character outside ASCII, which no header can carry: make one with {MAKE_TOKEN}"
+        raise InvalidSpec([FieldError("/token", detail)])
     if not settings.loopback and not token:
         detail = (
             f"{settings.host} can be reached from other machines, and no token is set. Make one with {MAKE_TOKEN} "

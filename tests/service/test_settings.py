@@ -66,6 +66,14 @@ def test_a_short_token_is_refused_without_being_shown(monkeypatch):
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize("odd", ["ä", " ", "\t"])
+def test_a_token_that_no_header_can_carry_is_refused(monkeypatch, odd):
+    monkeypatch.setenv("CLR_TOKEN", TOKEN + odd + "x")
+
+    with pytest.raises(InvalidSpec, match="no header can carry"):
+        load({})
+
+
 def test_a_token_of_the_wrong_type_is_not_shown(tmp_path):
     (tmp_path / "clr.toml").write_text("token = 12345678901234567890123456789012345\n")
 
