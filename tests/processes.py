@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 40.0
+DEADLINE = 120.0
+"""How long a fact may take [seconds], on a machine that is busy with other things."""
 
 
 def wait_for(fact: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:

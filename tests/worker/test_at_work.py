@@ -15,7 +15,7 @@ SLOW = {"task": "slow", "iterations": 300, "evaluate_every": 10}
 
 @pytest.fixture(scope="module")
 def worker(desk_for_all: Desk, start_worker_for_all: Any) -> Running:
-    found: Running = start_worker_for_all(desk_for_all.url, "--hang-seconds", "1.5")
+    found: Running = start_worker_for_all(desk_for_all.url, "--hang-seconds", "4")
     wait_for(lambda: desk_for_all.bodies("/v1/leases"), "a call for a lease")
     return found
 
@@ -116,7 +116,7 @@ def test_a_slot_that_is_no_longer_ours_is_stopped_and_the_next_one_runs(
 
     desk.replies = {"/v1/reports": reply, "/v1/leases/renew": reply}
 
-    wait_for(lambda: not desk.configs, "the next lease", 3)
+    wait_for(lambda: not desk.configs, "the next lease")
     desk.replies = {}
     assert results(desk, 1)[0]["slot"] == desk.granted
     worker.until_said(f"refused: report of slot {desk.granted - 1}, fence 5: {reply}")

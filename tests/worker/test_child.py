@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from desk import a_config
-from processes import wait_for
+from processes import DEADLINE, wait_for
 
 from clr.protocol import TrialConfig
 from clr.results import Checkpoint
@@ -19,7 +19,6 @@ from worker.device import environment
 from worker.process import Exited, Heard, TrainingChild
 
 TROUBLE = str(Path(__file__).parent / "trouble.py")
-DEADLINE = 40.0
 
 
 class Listener:

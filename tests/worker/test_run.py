@@ -29,7 +29,7 @@ def test_a_signal_checkpoints_and_gives_the_slot_back(desk, start_worker, tmp_pa
 
     worker.process.send_signal(signal.SIGTERM)
 
-    assert worker.ended(10) == 0
+    assert worker.ended() == 0
     (release,) = desk.bodies("/v1/leases/release")
     assert release["leases"] == [{"slot": 1, "fence": 5}]
     saved = [report["checkpoint"] for body in desk.bodies("/v1/reports") for report in body["reports"]][-1]
@@ -46,7 +46,7 @@ def test_a_second_signal_ends_at_once(desk, start_worker) -> None:
 
     worker.process.send_signal(signal.SIGTERM)
 
-    assert worker.ended(2) == 128 + signal.SIGTERM
+    assert worker.ended() == 128 + signal.SIGTERM
 
 
 def test_a_deaf_child_is_killed_and_the_slot_given_back_within_the_grace(desk, start_worker) -> None:
@@ -56,7 +56,7 @@ def test_a_deaf_child_is_killed_and_the_slot_given_back_within_the_grace(desk, s
 
     worker.process.send_signal(signal.SIGTERM)
 
-    assert worker.ended(6) == 0
+    assert worker.ended() == 0
     assert len(desk.bodies("/v1/leases/release")) == 1
 
 
@@ -67,7 +67,7 @@ def test_a_worker_that_is_cut_off_for_too_long_checkpoints_and_ends(desk, start_
 
     desk.refuse = {path: 503 for path in ("/v1/reports", "/v1/leases/renew")}
 
-    assert worker.ended(10) == 6
+    assert worker.ended() == 6
     assert list((tmp_path / "checkpoints" / "s1-slot-1" / "f000005").glob("*.safetensors"))
 
 
@@ -85,7 +85,7 @@ def test_a_token_that_is_changed_under_way_ends_the_worker(desk, start_worker) -
 
     desk.refuse = {path: 401 for path in ("/v1/reports", "/v1/leases/renew", "/v1/results")}
 
-    assert worker.ended(10) == 4
+    assert worker.ended() == 4
 
 
 def test_a_task_module_that_cannot_be_imported_is_said(desk, start_worker) -> None:
@@ -103,7 +103,7 @@ def test_the_child_ends_with_its_killed_supervisor(desk, start_worker) -> None:
 
     os.kill(worker.pid, signal.SIGKILL)
 
-    wait_for(lambda: not alive(child), "the child is gone", 2)
+    wait_for(lambda: not alive(child), "the child is gone")
 
 
 def test_the_supervisor_loads_no_torch() -> None:
@@ -123,7 +123,7 @@ def test_a_worker_waits_for_the_service_and_ends_idle_at_an_interrupt(desk, star
     wait_for(lambda: desk.bodies("/v1/leases"), "a call for a lease")
     worker.process.send_signal(signal.SIGINT)
 
-    assert worker.ended(5) == 0
+    assert worker.ended() == 0
 
 
 def test_a_wrong_token_is_said_before_anything_is_loaded(desk, start_worker) -> None:
@@ -153,7 +153,7 @@ def test_a_fleet_ends_with_its_signal(desk, start, tmp_path: Path) -> None:
 
     fleet.process.send_signal(signal.SIGTERM)
 
-    assert fleet.ended(10) == 0
+    assert fleet.ended() == 0
     assert fleet.said.count("SIGTERM received") == 2
 
 

@@ -17,7 +17,7 @@ from processes import Running, wait_for
 
 from clr.client import Client, StudyHandle
 
-LEASE_SECONDS = 2.0
+LEASE_SECONDS = 4.0
 SETTINGS = {"CLR_LEASE_SECONDS": str(LEASE_SECONDS), "CLR_BEAT_SECONDS": "0.3"}
 SLOW = {
     "task": {"name": "slow", "options": {"pause": 0.004}},
@@ -74,7 +74,7 @@ class Site:
             worker.process.terminate()
             worker.ended()
         del self.workers[count:]
-        arguments = ("--checkpoint-seconds", "0.2", "--hang-seconds", "5")
+        arguments = ("--checkpoint-seconds", "0.2", "--hang-seconds", "20")
         while len(self.workers) < count:
             self.workers.append(self.start_worker(self.url, *arguments, **self.environment))
         for worker in self.workers:
@@ -103,7 +103,7 @@ def untroubled(site: Site) -> StudyHandle:
     """The slow study, run by two workers without trouble."""
     site.with_workers(2)
     study = site.submit(SLOW)
-    study.wait(poll=0.1, timeout=60)
+    study.wait(poll=0.1, timeout=120)
     return study
 
 
@@ -133,7 +133,7 @@ def attempts(study: StudyHandle, number: int) -> list[str]:
 
 
 def ended_as_planned(study: StudyHandle) -> None:
-    ended = study.wait(poll=0.1, timeout=60)
+    ended = study.wait(poll=0.1, timeout=120)
     assert ended.state == "done"
     assert (ended.slots.planned, ended.slots.done) == (PLANNED, PLANNED)
 
@@ -182,7 +182,7 @@ def test_sigterm_gives_the_attempt_back(site: Site, unbroken: dict[int, Any]) ->
 
     leaving.process.send_signal(signal.SIGTERM)
 
-    assert leaving.ended(10) == 0
+    assert leaving.ended() == 0
     ended_as_planned(study)
     assert outcomes(study) == unbroken
     assert attempts(study, number) == ["released", "done"]
@@ -211,11 +211,11 @@ def test_a_cancelled_trial_stops_and_the_worker_is_free(site: Site) -> None:
 
     study.cancel()
 
-    worker.until_said(rf"{study.id}, trial \d+\): stopped, cancelled", 3)
+    worker.until_said(rf"{study.id}, trial \d+\): stopped, cancelled")
     assert study.status().state == "cancelled"
     assert [how for trial in study.trials() for how in attempts(study, trial.number)] == ["cancelled"]
     after = site.submit(SLOW | {"task": "digits", "trials": 1, "confirm_seeds": 1})
-    assert after.wait(poll=0.1, timeout=30).state == "done"
+    assert after.wait(poll=0.1, timeout=120).state == "done"
 
 
 def test_a_trial_that_ends_its_process_is_given_up_after_three_and_says_why(site: Site) -> None:
@@ -223,9 +223,9 @@ def test_a_trial_that_ends_its_process_is_given_up_after_three_and_says_why(site
     poison = site.submit(SLOW | {"task": "exits", "trials": 1, "confirm_seeds": 1})
     other = site.submit(SLOW | {"task": "digits", "trials": 1, "confirm_seeds": 1})
 
-    assert poison.wait(poll=0.1, timeout=60).state == "failed"
+    assert poison.wait(poll=0.1, timeout=120).state == "failed"
 
-    assert other.wait(poll=0.1, timeout=30).state == "done"
+    assert other.wait(poll=0.1, timeout=120).state == "done"
     (trial,) = (poison.trial(trial.number) for trial in poison.trials())
     assert trial.state == "failed"
     assert "exited with code 7" in trial.reason
@@ -237,7 +237,7 @@ def test_facts_that_only_a_worker_can_find_come_from_a_describe_slot(site: Site)
     site.with_workers(1)
     study = site.submit(SLOW | {"task": "finds", "trials": 1, "confirm_seeds": 1})
 
-    assert study.wait(poll=0.1, timeout=30).state == "done"
+    assert study.wait(poll=0.1, timeout=120).state == "done"
 
     assert [trial.phase for trial in study.trials()] == ["describe", "search", "confirm"]
 
