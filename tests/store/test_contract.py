@@ -144,6 +144,19 @@ def test_a_slot_whose_lease_runs_out_three_times_has_failed(database):
     assert renew(database, worker, granted) == finish(database, worker, done(granted)) == ["lease-lost"]
 
 
+def test_a_slot_about_to_be_given_up_keeps_no_worker_from_other_studies(database):
+    poisoned = a_study(database, arms=["fixed"], trials=1, confirm_seeds=1, priority=1)
+    other = a_study(database)
+    worker = a_worker(database)
+    for _ in range(3):
+        granted = a_lease(database, worker)
+        assert granted.study == poisoned
+        expire(database, worker, granted)
+
+    assert a_lease(database, worker).study == other
+    assert studies.get(database, poisoned).state == "failed"
+
+
 def test_three_crashes_fail_a_slot_with_the_reason_and_the_last_lines(database):
     study = a_study(database)
     worker = a_worker(database)

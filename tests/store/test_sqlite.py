@@ -1,7 +1,9 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 
+import optuna
 import pytest
 
 from clr.errors import DatabaseUnusable
@@ -47,6 +49,19 @@ def test_the_record_s_engine_is_as_careful_as_ours(database):
     with database.optuna_storage().engine.begin() as connection:
         pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "foreign_keys")]
         assert pragmas == [2, 1]
+
+
+def test_the_record_waits_its_turn_behind_our_writes(database):
+    storage = database.optuna_storage()
+    writing = threading.Thread(target=lambda: optuna.create_study(storage=storage, study_name="name"))
+
+    with database.write():
+        writing.start()
+        while not database._backend.mutex._waiting:
+            assert writing.is_alive()
+    writing.join()
+
+    assert [study.study_name for study in storage.get_all_studies()] == ["name"]
 
 
 def test_a_write_ahead_log_only_where_the_engine_keeps_every_commit(tmp_path, monkeypatch):
