@@ -123,8 +123,9 @@ def trainer(http: httpx.Client) -> Iterator[Trainer]:
 
 def cancel_all(http: httpx.Client) -> None:
     for state in ("queued", "running"):
-        for study in http.get("/v1/studies", params={"state": state, "limit": 200}).json()["items"]:
-            assert http.post(f"/v1/studies/{study['id']}/cancel").status_code == 200
+        while open_ones := http.get("/v1/studies", params={"state": state, "limit": 200}).json()["items"]:
+            for study in open_ones:
+                assert http.post(f"/v1/studies/{study['id']}/cancel").status_code == 200
 
 
 @pytest.fixture
