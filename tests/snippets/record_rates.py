@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import traceback
-from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 RATES: list[float] = []
@@ -77,8 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         traces = {label: run(text) for label, text in asked["scripts"].items()}
-        left = sorted(path.name for path in Path(folder).iterdir())
-    os.write(printed, json.dumps({"traces": traces, "left": left}).encode())
+    os.write(printed, json.dumps({"traces": traces}).encode())
 
 
 if __name__ == "__main__":

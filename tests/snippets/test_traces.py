@@ -74,7 +74,11 @@ OPTIONS = {
         milestones=(20, 50, 90),
     ),
 }  # fmt: skip
-CASES: dict[str, Schedule] = {family: schedules.from_dict(PLAIN[family]) for family in schedules.names()} | OPTIONS
+FAMILIES: dict[str, Schedule] = {family: schedules.from_dict(PLAIN[family]) for family in schedules.names()}
+COMPOSED = {case: OPTIONS[case] for case in ("own_function", "warm_one_cycle", "all_in_a_row")}
+CASES = {kind: FAMILIES | COMPOSED for kind in snippets.KINDS if kind != "json"} | {
+    "torch-native": FAMILIES | OPTIONS  # the one that writes formulas
+}
 
 LIBRARIES = {
     "torch": ("torch", "torch-native"),
@@ -86,7 +90,7 @@ LIBRARIES = {
     "accelerate": ("accelerate",),
 }
 """library -> the kinds of snippet that run in its process."""
-KINDS = [(library, kind) for library, kinds in LIBRARIES.items() for kind in kinds]
+RUNS = [(library, kind, case) for library, kinds in LIBRARIES.items() for kind in kinds for case in CASES[kind]]
 FLOAT32 = {"keras", "optax"}
 
 
@@ -96,7 +100,7 @@ def ran(library: str) -> dict:
     scripts = {
         f"{kind}/{case}": snippets.snippet(schedule, kind, UPDATES)
         for kind in LIBRARIES[library]
-        for case, schedule in CASES.items()
+        for case, schedule in CASES[kind].items()
     }
     process = subprocess.run(
         [sys.executable, Path(__file__).with_name("record_rates.py")],
@@ -110,13 +114,12 @@ def ran(library: str) -> dict:
 
 
 def test_every_kind_is_run() -> None:
-    assert {kind for _, kind in KINDS} | {"json"} == set(snippets.KINDS)
+    assert {kind for _, kind, _ in RUNS} | {"json"} == set(snippets.KINDS)
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("library", "kind"), KINDS)
+@pytest.mark.parametrize(("library", "kind", "case"), RUNS)
 def test_each_update_of_the_snippet_is_made_at_the_schedules_rate(library: str, kind: str, case: str) -> None:
-    expected = CASES[case].rates(UPDATES)
+    expected = CASES[kind][case].rates(UPDATES)
 
     found = ran(library)["traces"].get(f"{kind}/{case}")
 
@@ -124,8 +127,3 @@ def test_each_update_of_the_snippet_is_made_at_the_schedules_rate(library: str, 
     trace = np.array(found)
     assert trace.shape == (UPDATES,)
     assert np.abs(trace - expected).max() <= (1e-6 if kind in FLOAT32 else 1e-12) * expected.max()
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_snippet_leaves_no_files_behind(library: str) -> None:
-    assert ran(library)["left"] == []
