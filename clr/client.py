@@ -27,7 +27,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from clr import protocol
+from clr import protocol, resources
 from clr.errors import (
     ClrError,
     Conflict,
@@ -39,25 +39,12 @@ from clr.errors import (
     Unauthorized,
     UpgradeNeeded,
 )
-from clr.resources import (
-    Answer,
-    Health,
-    Page,
-    RangeTestResource,
-    ScheduleResource,
-    StudyResource,
-    StudyState,
-    StudySummary,
-    TaskResource,
-    TrialResource,
-    TrialState,
-    WorkerResource,
-)
+from clr.results import Phase
 from clr.spec import StudySpec
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TEMPORARY = frozenset({408, 429, 502, 503, 504})
-ENDED: frozenset[StudyState] = frozenset({"done", "failed", "cancelled"})
+ENDED: frozenset[resources.StudyState] = frozenset({"done", "failed", "cancelled"})
 _LONGEST_PAUSE = 60.0
 
 M = TypeVar("M", bound=BaseModel)
@@ -118,29 +105,31 @@ class Client:
         """The study of that id; nothing is asked yet."""
         return StudyHandle(study, self)
 
-    def studies(self, *, state: StudyState | None = None, page_size: int = 100) -> Iterator[StudySummary]:
+    def studies(
+        self, *, state: resources.StudyState | None = None, page_size: int = 100
+    ) -> Iterator[resources.StudySummary]:
         """Every study, newest first, page by page."""
-        return self._pages("/v1/studies", StudySummary, {"state": state, "limit": page_size})
+        return self._pages("/v1/studies", resources.StudySummary, {"state": state, "limit": page_size})
 
-    def tasks(self) -> tuple[TaskResource, ...]:
+    def tasks(self) -> tuple[resources.TaskResource, ...]:
         """What a worker has announced, with the JSON schema of its options."""
-        return tuple(self._pages("/v1/tasks", TaskResource, {}))
+        return tuple(self._pages("/v1/tasks", resources.TaskResource, {}))
 
-    def schedules(self) -> tuple[ScheduleResource, ...]:
+    def schedules(self) -> tuple[resources.ScheduleResource, ...]:
         """The schedule families that a study can take as arms."""
-        return tuple(self._pages("/v1/schedules", ScheduleResource, {}))
+        return tuple(self._pages("/v1/schedules", resources.ScheduleResource, {}))
 
-    def workers(self) -> tuple[WorkerResource, ...]:
+    def workers(self) -> tuple[resources.WorkerResource, ...]:
         """Who runs trials, live or gone."""
-        return tuple(self._pages("/v1/workers", WorkerResource, {}))
+        return tuple(self._pages("/v1/workers", resources.WorkerResource, {}))
 
-    def health(self) -> Health:
+    def health(self) -> resources.Health:
         """Whether the service's process lives; wants no token."""
-        return self._get("/healthz", Health)
+        return self._get("/healthz", resources.Health)
 
-    def ready(self) -> Health:
+    def ready(self) -> resources.Health:
         """Whether database, schema and disk are good."""
-        return self._get("/readyz", Health)
+        return self._get("/readyz", resources.Health)
 
     # -- the worker's calls --------------------------------------------------------------------------------------
 
@@ -176,7 +165,7 @@ class Client:
         asked = {name: value for name, value in params.items() if value is not None}
         cursor: str | None = None
         while True:
-            page = self._get(path, Page[model], {**asked, "cursor": cursor} if cursor else asked)  # type: ignore[valid-type]
+            page = self._get(path, resources.Page[model], {**asked, "cursor": cursor} if cursor else asked)  # type: ignore[valid-type]
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -235,56 +224,72 @@ class StudyHandle:
     def __repr__(self) -> str:
         return f"StudyHandle({self.id!r}, {self._client!r})"
 
-    def status(self) -> StudyResource:
-        return self._client._get(self._path, StudyResource)
+    def status(self) -> resources.StudyResource:
+        return self._client._get(self._path, resources.StudyResource)
 
     def wait(
         self,
-        progress: Callable[[StudyResource], object] | None = None,
+        progress: Callable[[resources.StudyResource], object] | None = None,
         *,
         poll: float = 1.0,
         timeout: float | None = None,
-    ) -> StudyResource:
+        max_offline: float = 600.0,
+    ) -> resources.StudyResource:
         """The study once it has ended.
 
         Args:
             progress: called with the study's status after every look.
             poll: pause between two looks [seconds].
             timeout: give up after so long [seconds].
+            max_offline: how long the service may not answer, say while it is started anew [seconds].
 
         Raises:
             TimeoutError: it had not ended by then.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        seen = began = time.monotonic()
+        state = "unknown"
         while True:
-            status = self.status()
-            if progress is not None:
-                progress(status)
-            if status.state in ENDED:
-                return status
-            if deadline is not None and time.monotonic() + poll > deadline:
-                raise TimeoutError(f"Study {self.id} is still {status.state} after {timeout} s.")
+            try:
+                status = self.status()
+            except ClrError as error:
+                if not is_temporary(error) or time.monotonic() - seen > max_offline:
+                    raise
+            else:
+                seen, state = time.monotonic(), status.state
+                if progress is not None:
+                    progress(status)
+                if status.state in ENDED:
+                    return status
+            if timeout is not None and time.monotonic() + poll > began + timeout:
+                raise TimeoutError(f"Study {self.id} is still {state} after {timeout} s.")
             time.sleep(poll)
 
-    def best(self) -> Answer:
+    def best(self) -> resources.Answer:
         """The arms ranked, with evidence; `status` says whether they are confirmed."""
-        return self._client._get(f"{self._path}/best", Answer)
+        return self._client._get(f"{self._path}/best", resources.Answer)
 
-    def trials(self, *, state: TrialState | None = None, page_size: int = 100) -> Iterator[TrialResource]:
-        """Every slot by number, page by page, without curves."""
-        params = {"state": state, "limit": page_size}
-        return self._client._pages(f"{self._path}/trials", TrialResource, params)
+    def trials(
+        self,
+        *,
+        phase: Phase | None = None,
+        arm: str | None = None,
+        state: resources.TrialState | None = None,
+        page_size: int = 100,
+    ) -> Iterator[resources.TrialResource]:
+        """The slots that are open or over, by number, page by page, without curves."""
+        params = {"phase": phase, "arm": arm, "state": state, "limit": page_size}
+        return self._client._pages(f"{self._path}/trials", resources.TrialResource, params)
 
-    def trial(self, number: int) -> TrialResource:
+    def trial(self, number: int) -> resources.TrialResource:
         """One slot, with its curve and attempts."""
-        return self._client._get(f"{self._path}/trials/{number}", TrialResource)
+        return self._client._get(f"{self._path}/trials/{number}", resources.TrialResource)
 
-    def range_test(self) -> RangeTestResource:
-        return self._client._get(f"{self._path}/range-test", RangeTestResource)
+    def range_test(self) -> resources.RangeTestResource:
+        return self._client._get(f"{self._path}/range-test", resources.RangeTestResource)
 
-    def cancel(self) -> None:
-        """Running trials stop within one evaluation interval."""
-        self._client._send("POST", f"{self._path}/cancel")
+    def cancel(self) -> resources.StudyResource:
+        """No slot of it starts any more; running trials stop within one evaluation interval."""
+        return _read(self._client._send("POST", f"{self._path}/cancel"), resources.StudyResource)
 
     def delete(self) -> None:
         """The study, its trials and its record are gone."""

@@ -258,6 +258,40 @@ def test_waiting_looks_until_the_study_has_ended(scripted) -> None:
     assert [study.state for study in seen] == ["queued", "running", "done"]
 
 
+def test_waiting_outlasts_a_restart_of_the_service(scripted) -> None:
+    scripted.answer(200, a_study("running")).problem(503, "unavailable", "starting").answer(200, a_study("done"))
+
+    assert Client(scripted.url, retries=0).study("s1").wait(poll=0.01).state == "done"
+
+
+def test_waiting_ends_where_the_service_stays_away(scripted) -> None:
+    scripted.problem(503, "unavailable", "gone")
+
+    with pytest.raises(RequestRefused, match="gone"):
+        Client(scripted.url, retries=0).study("s1").wait(poll=0.01, max_offline=0.05)
+
+
+def test_waiting_for_a_study_that_is_deleted_ends(scripted) -> None:
+    scripted.answer(200, a_study("running")).problem(404, "not-found", "no such study")
+
+    with pytest.raises(NotFound):
+        Client(scripted.url).study("s1").wait(poll=0.01)
+
+
+def test_a_list_of_trials_is_narrowed(scripted) -> None:
+    scripted.answer(200, {"items": [], "next_cursor": None})
+
+    assert list(Client(scripted.url).study("s1").trials(phase="confirm", arm="fixed", state="done")) == []
+
+    assert scripted.asked[0].path == "/v1/studies/s1/trials?phase=confirm&arm=fixed&state=done&limit=100"
+
+
+def test_cancelling_answers_with_the_study(scripted) -> None:
+    scripted.answer(200, a_study("cancelled"))
+
+    assert Client(scripted.url).study("s1").cancel().state == "cancelled"
+
+
 def test_waiting_gives_up_after_its_timeout(scripted) -> None:
     scripted.answer(200, a_study("running"))
 
