@@ -177,6 +177,19 @@ class Share(Message):
     interval: Bounds
 
 
+class Reported(Message):
+    """The recommended arm's figures to quote. `fresh`: on final seeds, which its choice never saw, so without flattery;
+    `of`: seeds that were run."""
+
+    arm: str
+    mean: float
+    interval: Bounds | None
+    prediction: Bounds | None
+    values: dict[str, float]
+    of: int
+    fresh: bool
+
+
 class LedgerRow(Message):
     """What one phase and arm was given and what came of it. `iterations`: trained; `seconds`: device time."""
 
@@ -241,6 +254,7 @@ class ArmAnswer(Message):
     )
     diverged: Share | None = Field(default=None, description="of the confirm runs")
     failed: Share | None = Field(default=None, description="of the confirm runs")
+    final_values: dict[str, float] = Field(default_factory=dict, description="test metric by final seed")
 
 
 class BestSchedule(Message):
@@ -276,6 +290,8 @@ class Answer(Message):
     ledger: tuple[LedgerRow, ...] = ()
     unequal: str = Field(default="", description="why the arms did not have the same chances; no verdict then")
     price: Price | None = None
+    reported: Reported | None = Field(default=None, description="what to quote of the recommended arm")
+    looks: tuple[int, ...] = Field(default=(), description="planned looks at the confirmed values, in seeds")
 
 
 class WorkerResource(Message):

@@ -1,15 +1,16 @@
 """A study's slots so far -> the slots of the rounds now due: pure and deterministic.
 
 A round's slots depend on ended earlier rounds alone: the range test opens first, an arm's search round when its former
-one has ended, confirm when the arms' searches have ended. Whoever computes a round computes the same one.
+one has ended, confirm when the arms' searches have ended, in stages (`clr.analysis.stages`). Whoever computes a round
+computes the same one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from clr import schedules, search, search_space
-from clr.analysis import peak_interval, selection
+from clr.analysis import peak_interval, selection, stages
 from clr.plan import ArmPlan, Plan, PlannedSlot
 from clr.protocol import TrialConfig
 from clr.resources import RangeTestResource
@@ -37,7 +38,8 @@ def over(plan: Plan, trials: Sequence[Trial]) -> bool:
 
 
 def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]:
-    """Slots of each phase and arm in all, as far as it is known: reruns of the range test and failed arms change it."""
+    """Slots of each phase and arm in all, as far as it is known: reruns of the range test, failed arms, looks and
+    finalists change it."""
     count: dict[tuple[Phase, str], int] = {}
     if plan.range_test is not None:
         opened = sum(trial.phase == "range-test" for trial in trials)
@@ -45,9 +47,12 @@ def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]
     searched = all(_search_over(arm, _of(trials, "search", arm)) for arm in plan.arms)
     for arm in plan.arms:
         count["search", arm.name] = arm.trials
+    begun = any(trial.phase == "confirm" for trial in trials)
     for arm in plan.arms:
         in_vain = searched and selection.finalist(_of(trials, "search", arm), plan.facts.direction) is None
-        count["confirm", arm.name] = 0 if in_vain else len(plan.confirm_seeds)
+        opened = sum(trial.phase == "confirm" and trial.arm == arm.name for trial in trials)
+        left_out = in_vain or (begun and not opened)
+        count["confirm", arm.name] = 0 if left_out else max(opened, len(plan.confirm_seeds))
     return count
 
 
@@ -121,26 +126,25 @@ def _search(plan: Plan, arm: ArmPlan, interval: Interval, trials: Sequence[Trial
 
 
 def _confirm(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
-    """Each arm's finalist on the same fresh seeds; an arm without a finished search trial is not confirmed."""
-    slots: list[PlannedSlot] = []
-    for arm in plan.arms:
-        finalist = selection.finalist(_of(trials, "search", arm), plan.facts.direction)
-        if finalist is None or _of(trials, "confirm", arm):
-            continue
-        config = _config(plan, arm, finalist.params)
-        slots += [
-            PlannedSlot(
-                phase="confirm",
-                arm=arm.name,
-                round=0,
-                position=k,
-                number=plan.number("confirm", arm.name, k),
-                params=dict(finalist.params),
-                config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}),
-            )
-            for k, seed in enumerate(plan.confirm_seeds)
-        ]
-    return tuple(slots)
+    """The stage of the confirm phase that is due: each of its arms on the same seeds."""
+    stage = stages.due(plan, trials)
+    return tuple(slot for name in stage.arms for slot in _runs(plan, stage, plan.arm(name), trials)) if stage else ()
+
+
+def _runs(plan: Plan, stage: stages.Stage, arm: ArmPlan, trials: Sequence[Trial]) -> Iterator[PlannedSlot]:
+    finalist = stages.finalist(plan, trials, arm)
+    assert finalist is not None, "an arm without a finished search trial is in no stage"
+    config = _config(plan, arm, finalist.params)
+    for k, seed in enumerate(stage.seeds):
+        yield PlannedSlot(
+            phase="confirm",
+            arm=arm.name,
+            round=stage.round,
+            position=k,
+            number=plan.number("confirm", arm.name, stage.first + k),
+            params=dict(finalist.params),
+            config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}),
+        )
 
 
 def _config(plan: Plan, arm: ArmPlan, point: search_space.Params) -> TrialConfig:

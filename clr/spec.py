@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clr.errors import FieldError, InvalidSpec
 from clr.protocol import Name
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Look = Annotated[int, Field(ge=2, le=1000)]
 MAX_ITERATIONS = 10_000_000
 MAX_TRIALS_PER_ARM = 10_000
 MAX_SLOTS = 100_000
@@ -175,6 +177,10 @@ class StudySpec(SpecPart):
     Units: budget in iterations (optimizer updates) or epochs; rates are learning rates; `evaluate_every` in iterations
     (default: a twentieth of the run); `target` and `margin` in the task's metric (fractions, not percent). `margin`
     is by default, of an accuracy, the larger of 0.002 and two test images.
+
+    confirm: all arms, or "finalists": the baseline and the best of the search, at most three.
+    looks: planned looks at the confirmed values, in seeds, e.g. [3, 5, 10]: the level is split between them, and the
+        first that settles the comparison is the last.
     """
 
     name: str = Field(default="", max_length=200)
@@ -190,12 +196,31 @@ class StudySpec(SpecPart):
     trials: int = Field(default=12, ge=1, le=MAX_TRIALS_PER_ARM, description="search trials per arm")
     sampler: Literal["tpe", "random"] = "tpe"
     round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
-    confirm_seeds: int = Field(default=5, ge=1, le=1000)
+    confirm: Literal["all", "finalists"] = Field(default="all", description="which arms: all, or at most three")
+    confirm_seeds: int = Field(default=5, ge=1, le=1000, description="default: 5, or the last look")
+    looks: tuple[Look, ...] = Field(default=(), max_length=10, description="seeds at which the comparison may stop")
+    final_seeds: int = Field(default=0, ge=0, le=1000, description="fresh seeds for the best set, once it is found")
     baseline: str = Field(default="", description='the arm to compare with; default "fixed", else the first')
     margin: float | None = Field(default=None, ge=0, description="largest difference that does not matter")
     target: float | None = Field(default=None, description="validation metric for iterations-to-target")
     priority: int = Field(default=0, ge=-1000, le=1000, description="higher runs first")
     seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _last_look_is_the_last_seed(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "confirm_seeds" not in value:
+            looks = value.get("looks")
+            if isinstance(looks, list | tuple) and looks and isinstance(looks[-1], int) and 2 <= looks[-1] <= 1000:
+                return {**value, "confirm_seeds": looks[-1]}
+        return value
+
+    @field_validator("looks")
+    @classmethod
+    def _looks_rise(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(later <= earlier for earlier, later in pairwise(looks)):
+            raise ValueError(f"must rise, each look at more seeds than the one before, got {list(looks)}")
+        return looks
 
     @property
     def baseline_arm(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clr.plan import Plan
+from clr.plan import ArmPlan, Plan
 from clr.resources import LedgerRow
 from clr.results import Phase, Trial
 
@@ -17,22 +17,30 @@ def ledger(plan: Plan, trials: Sequence[Trial]) -> tuple[LedgerRow, ...]:
 def _rows(plan: Plan, trials: Sequence[Trial]) -> Iterator[LedgerRow]:
     if plan.range_test is not None:
         ramps = [trial for trial in trials if trial.phase == "range-test"]
-        yield _row("range-test", "", ramps, max(len(plan.range_test.seeds), len(ramps)), plan.range_test.iterations)
-    for phase in ("search", "confirm"):
-        for arm in plan.arms:
-            found = [trial for trial in trials if (trial.phase, trial.arm) == (phase, arm.name)]
-            asked = arm.trials if phase == "search" else len(plan.confirm_seeds)
-            yield _row(phase, arm.name, found, asked, plan.iterations)
+        count = max(len(plan.range_test.seeds), len(ramps))
+        yield _row("range-test", "", ramps, count, count * plan.range_test.iterations)
+    for arm in plan.arms:
+        yield _row("search", arm.name, _of(trials, "search", arm), arm.trials, arm.trials * plan.iterations)
+    begun = any(trial.phase == "confirm" for trial in trials)
+    for arm in plan.arms:
+        found = _of(trials, "confirm", arm)
+        # Looks may stop early, and finalists are not all arms: what counts is what was opened.
+        asked = [trial.iterations for trial in found] if begun else [plan.iterations] * len(plan.confirm_seeds)
+        yield _row("confirm", arm.name, found, len(asked), sum(asked))
 
 
-def _row(phase: Phase, arm: str, trials: Sequence[Trial], asked: int, iterations: int) -> LedgerRow:
+def _of(trials: Sequence[Trial], phase: Phase, arm: ArmPlan) -> list[Trial]:
+    return [trial for trial in trials if (trial.phase, trial.arm) == (phase, arm.name)]
+
+
+def _row(phase: Phase, arm: str, trials: Sequence[Trial], asked: int, iterations_asked: int) -> LedgerRow:
     return LedgerRow(
         phase=phase,
         arm=arm,
         asked=asked,
         trained=sum(trial.outcome in ("done", "diverged") for trial in trials),
         failed=sum(trial.outcome == "failed" for trial in trials),
-        iterations_asked=asked * iterations,
+        iterations_asked=iterations_asked,
         iterations=sum(trained(trial) for trial in trials),
         seconds=sum(trial.seconds for trial in sorted(trials, key=lambda trial: trial.number)),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any, Literal
 
-from clr import schedules, search_space
+from clr import schedules, search_space, snippets
 from clr.analysis import (
     accounts,
     confirmed,
@@ -20,14 +20,14 @@ from clr.analysis import (
     peak_interval,
     price,
     selection,
-    snippet,
+    stages,
     target,
     verdict,
 )
 from clr.analysis.decision import Decision
 from clr.analysis.intervals import clopper_pearson
 from clr.plan import ArmPlan, Plan
-from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, Price, Share, ToTarget
+from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, Price, Reported, Share, ToTarget
 from clr.results import Trial
 
 Status = Literal["provisional", "confirmed", "none"]
@@ -45,20 +45,21 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     with a diverged confirm run below the rest.
     """
     arms = [_arm(plan, arm, trials) for arm in plan.arms]
-    status = _status_of(trials, arms)
+    status = _status_of(plan, trials, arms)
     made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
     if status == "confirmed":
         arms = [_with_figures(plan, arm, made) for arm in arms]
     else:
         arms = [arm.model_copy(update=NOT_YET) for arm in arms]
     ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
+    reported = _reported(plan, made, ranked, trials)
     return Answer(
         study=study,
         status=status,
         metric=plan.facts.metric,
         direction=plan.facts.direction,
         baseline=plan.baseline,
-        sentence=verdict.sentence(plan, ranked, status, made),
+        sentence=verdict.sentence(plan, ranked, status, made, reported),
         arms=tuple(ranked),
         best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
         target=plan.target,
@@ -75,17 +76,25 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         ledger=accounts.ledger(plan, trials),
         unequal=accounts.unequal(plan),
         price=_price(plan, made, ranked, trials),
+        reported=reported,
+        looks=plan.planned_looks,
     )
 
 
-NOT_YET: dict[str, Any] = {"values": {}, "to_target": None, "confirm_validation": None, "shrinkage": None}
+NOT_YET: dict[str, Any] = {
+    "values": {},
+    "final_values": {},
+    "to_target": None,
+    "confirm_validation": None,
+    "shrinkage": None,
+}
 """What a confirm phase that is not over does not show."""
 
 
-def _status_of(trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> Status:
+def _status_of(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> Status:
     runs = [trial for trial in trials if trial.phase == "confirm"]
     whole = bool(runs) and all(trial.outcome in ("done", "diverged", "failed") for trial in runs)
-    if whole and any(arm.status == "confirmed" for arm in arms):
+    if whole and stages.due(plan, trials) is None and any(arm.status == "confirmed" for arm in arms):
         return "confirmed"
     return "none" if all(arm.search_value is None for arm in arms) else "provisional"
 
@@ -120,7 +129,7 @@ def _of(trials: Sequence[Trial], phase: str, arm: ArmPlan) -> list[Trial]:
 
 def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
     """One arm by itself; what compares it with others comes once every confirm run has ended."""
-    search, confirm = _of(trials, "search", arm), confirmed.runs(trials, arm.name)
+    search, confirm = _of(trials, "search", arm), confirmed.runs(plan, trials, arm.name)
     finalist = selection.finalist(search, plan.facts.direction)
     schedule = None
     if finalist is not None:
@@ -149,6 +158,7 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
         search_trial=finalist.number if finalist else None,
         diverged=_share(confirm, "diverged"),
         failed=_share(confirm, "failed"),
+        final_values=confirmed.values(confirmed.final_runs(plan, trials, arm.name)),
         **_shrunk(plan, finalist, confirm),
     )
 
@@ -199,6 +209,25 @@ def _with_figures(plan: Plan, arm: ArmAnswer, made: Decision) -> ArmAnswer:
     return arm.model_copy(update=figures)
 
 
+def _reported(plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> Reported | None:
+    """The recommended arm on final seeds where there are any, else on the seeds that it was chosen by."""
+    arm = next((arm for arm in arms if arm.arm == made.arm), None)
+    if arm is None:
+        return None
+    final = confirmed.final_runs(plan, trials, arm.arm)
+    values = arm.final_values or {seed: arm.values[seed] for seed in made.seeds}
+    summary = intervals.mean(list(values.values()), resolution=decision.resolution(plan))
+    return Reported(
+        arm=arm.arm,
+        mean=summary.mean,
+        interval=_bounds(summary.interval),
+        prediction=_bounds(summary.prediction),
+        values=values,
+        of=len(final) if arm.final_values else len(values),
+        fresh=bool(arm.final_values),
+    )
+
+
 def _difference(arm: str, made: Decision) -> Difference | None:
     """To the baseline: the intervals that the answer rests on, and those of both tables."""
     if made.found is None or arm == made.names[made.found.baseline]:
@@ -237,7 +266,7 @@ def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:
 def _best(plan: Plan, first: ArmAnswer) -> BestSchedule | None:
     if first.schedule is None:
         return None
-    text = snippet.torch(schedules.from_dict(first.schedule), plan.iterations)
+    text = snippets.snippet(schedules.from_dict(first.schedule), "torch", plan.iterations)
     return BestSchedule(arm=first.arm, schedule=first.schedule, snippet=text)
 
 

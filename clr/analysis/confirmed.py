@@ -1,4 +1,7 @@
-"""Which confirm runs an arm has, and the table of their values that arms are compared by: pure."""
+"""Which confirm runs an arm has, and the table of their values that arms are compared by: pure.
+
+Rounds of the confirm phase: one for each planned look, then the final one, in which the best set runs once more.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,21 @@ Values = Mapping[str, Mapping[str, float]]
 """arm -> seed -> test metric of that seed's run."""
 
 
-def runs(trials: Sequence[Trial], arm: str) -> list[Trial]:
+def runs(plan: Plan, trials: Sequence[Trial], arm: str) -> list[Trial]:
     """The runs of an arm that are compared with the other arms', in order of their number."""
+    return [trial for trial in _of(trials, arm) if trial.round < final_round(plan)]
+
+
+def final_runs(plan: Plan, trials: Sequence[Trial], arm: str) -> list[Trial]:
+    """The runs of a member of the best set on fresh seeds, in order of their number."""
+    return [trial for trial in _of(trials, arm) if trial.round == final_round(plan)]
+
+
+def final_round(plan: Plan) -> int:
+    return len(plan.planned_looks)
+
+
+def _of(trials: Sequence[Trial], arm: str) -> list[Trial]:
     return sorted((t for t in trials if t.phase == "confirm" and t.arm == arm), key=lambda t: t.number)
 
 
@@ -33,7 +49,7 @@ def values(confirm: Sequence[Trial]) -> dict[str, float]:
 def table(plan: Plan, trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
     """Every arm that holds, with its values: the baseline first, then in the plan's order."""
     names = sorted((arm.name for arm in plan.arms), key=lambda name: name != plan.baseline)
-    found = {name: runs(trials, name) for name in names}
+    found = {name: runs(plan, trials, name) for name in names}
     return {name: values(confirm) for name, confirm in found.items() if holds(confirm)}
 
 

@@ -59,8 +59,13 @@ class Decision:
 def decide(plan: Plan, trials: Sequence[Trial]) -> Decision:
     """The decision that the confirm runs among `trials` support, whether or not more are to come."""
     values = confirmed.table(plan, trials)
-    diverged = {name: confirmed.count(confirmed.runs(trials, name), "diverged") for name in values}
-    return of_values(plan, values, diverged)
+    diverged = {name: confirmed.count(confirmed.runs(plan, trials, name), "diverged") for name in values}
+    return of_values(plan, values, diverged, level_of_each_look(plan))
+
+
+def level_of_each_look(plan: Plan) -> float:
+    """The error is split between the planned looks (Bonferroni): three looks at 98.3 % each are 95 % together."""
+    return 1 - (1 - LEVEL) / len(plan.planned_looks)
 
 
 def of_values(plan: Plan, values: confirmed.Values, diverged: Mapping[str, int], level: float = LEVEL) -> Decision:

@@ -46,7 +46,7 @@ def of(
     seeds = comparison.seeds_needed(spread, difference, len(names), made.level, POWER)
     seeds = None if seeds is None or seeds > MOST_SEEDS else max(2, seeds)
     spec = None if seeds is None else _spec(plan, [arm for arm in arms if arm.arm in names], seeds, interval)
-    seconds = None if seeds is None else _seconds(names, trials, seeds)
+    seconds = None if seeds is None else _seconds(plan, names, trials, seeds)
     return Price(
         difference=difference,
         arms=names,
@@ -76,9 +76,9 @@ def _in_question(plan: Plan, made: Decision, arms: Sequence[ArmAnswer]) -> tuple
     return tuple(name for name in ranked if name in wanted)
 
 
-def _seconds(names: Sequence[str], trials: Sequence[Trial], seeds: int) -> float | None:
+def _seconds(plan: Plan, names: Sequence[str], trials: Sequence[Trial], seeds: int) -> float | None:
     """Device seconds: what a confirm run of each arm took, times the seeds."""
-    runs = [[t.seconds for t in confirmed.runs(trials, name) if t.outcome == "done"] for name in names]
+    runs = [[t.seconds for t in confirmed.runs(plan, trials, name) if t.outcome == "done"] for name in names]
     if not all(runs) or not any(map(sum, runs)):
         return None
     return seeds * math.fsum(fmean(found) for found in runs)

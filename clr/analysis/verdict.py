@@ -13,13 +13,17 @@ from clr.analysis import decision
 from clr.analysis.decision import Decision
 from clr.analysis.words import amount, figure, level, points, span
 from clr.plan import Plan
-from clr.resources import ArmAnswer, Bounds
+from clr.resources import ArmAnswer, Bounds, Reported
 
 
 def sentence(
-    plan: Plan, ranked: Sequence[ArmAnswer], status: Literal["provisional", "confirmed", "none"], made: Decision
+    plan: Plan,
+    ranked: Sequence[ArmAnswer],
+    status: Literal["provisional", "confirmed", "none"],
+    made: Decision,
+    reported: Reported | None,
 ) -> str:
-    """One to three sentences; `ranked` is in order of rank."""
+    """One to three sentences; `ranked` is in order of rank, `reported` the figures of the recommended arm."""
     if all(arm.status == "failed" for arm in ranked):
         return "No verdict: in every arm the runs diverged or failed; each trial says why."
     if status == "none":
@@ -32,7 +36,24 @@ def sentence(
         )
     if made.why:
         return f"No verdict: {made.why}. {_scope(plan, made)}".rstrip()
-    return f"{_claim(plan, {arm.arm: arm for arm in ranked}, made)} {_scope(plan, made)}"
+    return f"{_claim(plan, {arm.arm: arm for arm in ranked}, made)}{_fresh(plan, reported)} {_scope(plan, made)}"
+
+
+def _fresh(plan: Plan, reported: Reported | None) -> str:
+    """The figure to quote where the choice was checked on final seeds."""
+    if reported is None or not reported.fresh:
+        return ""
+    missing = reported.of - len(reported.values)
+    lost = f", {missing} of {reported.of} runs lost" if missing else ""
+    interval = reported.interval
+    around = ""
+    if interval is not None:
+        around = f" ({level(interval.level)} interval {figure(plan, interval.low)} to {figure(plan, interval.high)})"
+    n = len(reported.values)
+    return (
+        f" On {n} fresh seed{'s' if n != 1 else ''}, which the choice never saw, {reported.arm} has a mean test "
+        f"{plan.facts.metric} of {figure(plan, reported.mean)}{around}{lost}."
+    )
 
 
 def _claim(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
@@ -118,7 +139,13 @@ def _scope(plan: Plan, made: Decision) -> str:
         if made.noisy
         else ""
     )
+    looks = plan.planned_looks
+    if len(looks) > 1:
+        seeds += f" (looks planned at {', '.join(map(str, looks))})"
+    chosen = (
+        f" of {len(plan.arms)} arms the {len(made.names)} finalists of the search;" if plan.confirm != "all" else ""
+    )
     return (
-        f"({seeds}, {plan.iterations:,} iterations of {plan.base.model} on {plan.facts.name}; "
+        f"({seeds},{chosen} {plan.iterations:,} iterations of {plan.base.model} on {plan.facts.name}; "
         f"these configurations only{spread}.)"
     )

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -92,6 +92,9 @@ class Plan(Message):
     target: float | None
     notes: tuple[str, ...]
     margin: float | None = None
+    confirm: Literal["all", "finalists"] = "all"
+    looks: tuple[int, ...] = ()
+    final_seeds: tuple[int, ...] = ()
 
     def arm(self, name: str) -> ArmPlan:
         return next(arm for arm in self.arms if arm.name == name)
@@ -101,9 +104,19 @@ class Plan(Message):
         return self.base.iterations
 
     @property
+    def planned_looks(self) -> tuple[int, ...]:
+        """Seeds at which the confirmed values are looked at; the last is the number of all seeds."""
+        return self.looks or (len(self.confirm_seeds),)
+
+    @property
     def slots(self) -> int:
-        """Slots of the plan, reruns of the range test aside."""
-        return self._ramps + sum(arm.trials for arm in self.arms) + len(self.confirm_seeds) * len(self.arms)
+        """Slots of the plan at most, reruns of the range test aside."""
+        return self._ramps + sum(arm.trials for arm in self.arms) + self._confirm_slots * len(self.arms)
+
+    @property
+    def _confirm_slots(self) -> int:
+        """Of one arm, at most: its seeds, then the final ones."""
+        return len(self.confirm_seeds) + len(self.final_seeds)
 
     @property
     def training_iterations(self) -> int:
@@ -125,7 +138,8 @@ class Plan(Message):
     def number(self, phase: Phase, arm: str, index: int) -> int:
         """A slot's number: range test from 1, then search, then confirm, then reruns of the range test; describe is 0.
 
-        `index` counts the slots of this phase and arm over all rounds.
+        `index` counts the slots of this phase and arm over all rounds: in confirm the seeds first, then the final ones,
+        whether or not all of them are run.
         """
         if phase == "describe":
             return 0
@@ -192,6 +206,9 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         target=spec.target,
         notes=tuple(_notes(spec, arms, length, epoch, cycles, long_enough)),
         margin=spec.margin,
+        confirm=spec.confirm,
+        looks=spec.looks,
+        final_seeds=seeds(spec.seed, "final", spec.final_seeds),
     )
 
 

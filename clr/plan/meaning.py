@@ -29,7 +29,7 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
             checks that need sizes wait until a describe slot has found them.
         known_tasks: names that workers announced.
     """
-    found = [*_task(spec, known_tasks), *_size(spec), *_optimizer(spec), *_ramp(spec), *_names(spec)]
+    found = [*_task(spec, known_tasks), *_size(spec), *_optimizer(spec), *_ramp(spec), *_names(spec), *_confirm(spec)]
     sized = facts is not None and facts.train_size > 0
     if facts is not None and spec.task.name in known_tasks:
         found += [*_task_options(spec, facts), *_fractions(spec, facts)]
@@ -52,13 +52,24 @@ def _task(spec: StudySpec, known: Sequence[str]) -> Iterator[FieldError]:
 
 
 def _size(spec: StudySpec) -> Iterator[FieldError]:
-    slots = len(spec.arms) * (spec.trials + spec.confirm_seeds)
+    confirm = spec.confirm_seeds + spec.final_seeds
+    slots = len(spec.arms) * (spec.trials + confirm)
     if slots > MAX_SLOTS:
         yield FieldError(
             "/trials",
-            f"{len(spec.arms)} arms of {spec.trials} search and {spec.confirm_seeds} confirm trials are "
+            f"{len(spec.arms)} arms of {spec.trials} search and {confirm} confirm trials are "
             f"{slots:,} trials; a study has at most {MAX_SLOTS:,}",
         )
+
+
+def _confirm(spec: StudySpec) -> Iterator[FieldError]:
+    if spec.looks and spec.looks[-1] != spec.confirm_seeds:
+        yield FieldError(
+            "/looks", f"the last look must be at all {spec.confirm_seeds} confirm_seeds, got {spec.looks[-1]}"
+        )
+    if len(spec.arms) == 1 and (len(spec.looks) > 1 or spec.confirm == "finalists"):
+        field = "looks" if len(spec.looks) > 1 else "confirm"
+        yield FieldError(f"/{field}", "has no meaning with one arm: there is nothing to compare")
 
 
 def _optimizer(spec: StudySpec) -> Iterator[FieldError]:

@@ -1,5 +1,7 @@
 """What passes `check` never fails later: not in the plan, not in a round, not in the answer."""
 
+import math
+
 import simulated
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -37,6 +39,10 @@ SPECS = st.fixed_dictionaries(
         "range_test": st.sampled_from([{}, {"low": 20}, {"high": 1e-6}, {"low": 1, "high": 1.1}, {"iterations": 100}]),
         "trials": st.sampled_from([1, 2, 5]),
         "optimizer": st.sampled_from(["sgd", "adam"]),
+        "confirm": st.sampled_from(["all", "finalists"]),
+        "looks": st.sampled_from([[2], [2, 3], [2, 9], [3, 2]]),
+        "final_seeds": st.sampled_from([0, 1, 2]),
+        "margin": st.sampled_from([0, 0.01, math.nan, 5]),
     },
 )
 

@@ -89,6 +89,26 @@ def test_an_unknown_task_lists_the_announced_ones_and_how_one_is_announced() -> 
     assert "clr worker --tasks" in error.detail
 
 
+@pytest.mark.parametrize(
+    "change, pointer, words",
+    [
+        ({"looks": [3, 20], "confirm_seeds": 10}, "/looks", "must be at all 10 confirm_seeds, got 20"),
+        ({"looks": [3, 5], "confirm_seeds": 10}, "/looks", "must be at all 10 confirm_seeds, got 5"),
+        ({"arms": ["fixed"], "looks": [3, 5]}, "/looks", "one arm"),
+        ({"arms": ["fixed"], "confirm": "finalists"}, "/confirm", "one arm"),
+        ({"margin": 1.5}, "/margin", "is a fraction"),
+    ],
+)
+def test_options_of_confirm_that_contradict_each_other_are_one_error(change: dict, pointer: str, words: str) -> None:
+    found = errors({"arms": ["fixed", "cosine"], **change})
+
+    assert list(found) == [pointer] and words in found[pointer]
+
+
+def test_looks_alone_set_the_number_of_seeds() -> None:
+    assert parse({"task": "digits", "arms": ["fixed", "cosine"], "looks": [3, 5, 10]}).confirm_seeds == 10
+
+
 def test_a_billion_trials_are_refused() -> None:
     found = errors({"arms": [{"family": "fixed", "name": f"a{k}"} for k in range(64)], "trials": 10_000})
 
