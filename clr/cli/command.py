@@ -34,7 +34,7 @@ OWN = {
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
-        "clr.cli.range_test:range_test", "Find base_lr and max_lr for a task, here and now.", "worker"
+        "clr.cli.range_test:range_test", "Find base_lr and max_lr for a task: train along a ramp of rates, read the curves.", "worker"
     ),
     "schedules": Source("clr.cli.catalogue:schedules", "List the schedule families, or show one with its parameters."),
 }

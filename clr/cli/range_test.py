@@ -47,7 +47,7 @@ def range_test(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find base_lr and max_lr for a task: train along a ramp of rates and read the curves."""
+    """Find base_lr and max_lr for a task: train along a ramp of rates, read the curves."""
     asked: dict[str, Any] = {
         "task": {"name": task, "options": _options(option or [])},
         "optimizer": optimizer,

@@ -166,7 +166,7 @@ class RangeTest:
         return rules.suggestions(self.rates, np.where(measured, self.losses.mean(axis=0), np.nan))
 
     def plot(self) -> Any:
-        """The picture: a matplotlib Figure; `.savefig("range-test.svg")` writes it.
+        """The picture, a matplotlib Figure: `.savefig("range-test.svg")` writes it. A linear ramp has a linear axis.
 
         Raises:
             MissingExtra: matplotlib is not installed.
@@ -175,7 +175,11 @@ class RangeTest:
             drawing = import_module("clr.plots.range_test")  # by name: drawing lies above this room
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "matplotlib", "plots") from None
-        return drawing.range_test(self.rates, self.scores, self.reading, seeds=self.seeds, metric=self.metric)
+        figure = drawing.range_test(self.rates, self.scores, self.reading, seeds=self.seeds, metric=self.metric)
+        if self.ramp == "linear":
+            figure.axes[0].set_xscale("linear")
+            figure.axes[0].set_xlim(0, self.high)
+        return figure
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON; None where a curve has no value."""

@@ -1,0 +1,75 @@
+"""`clr range-test` on real digits: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clr.cli import exits
+
+SHORT = ("--task", "digits", "--iterations", "300")
+
+
+def clr(*arguments: str) -> Any:
+    return subprocess.run(
+        [sys.executable, "-m", "clr.cli", "range-test", *arguments],
+        check=False, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One short run with a picture: (process, file)."""
+    file = tmp_path_factory.mktemp("picture") / "ramp.svg"
+    return clr(*SHORT, "--picture", str(file)), file
+
+
+def test_it_prints_the_bounds_the_verdict_and_the_ramps_length(done: Any) -> None:
+    process, _ = done
+
+    lines = process.stdout.splitlines()
+    assert process.returncode == exits.DONE, process.stderr
+    assert lines[0].startswith("LR range test: ") and "exponential ramp from 1e-05 to 10" in lines[0]
+    assert [line.split()[0] for line in lines[1:5]] == ["max_lr", "base_lr", "edge", "rise"]
+    assert "300 iterations" in lines[4]
+    assert 0.3 < float(lines[3].split()[1]) < 2.0
+
+
+def test_progress_goes_to_stderr_and_the_picture_to_its_file(done: Any) -> None:
+    process, file = done
+
+    assert "seed 3 ..." in process.stderr and str(file) in process.stderr
+    assert "Ramp" not in process.stdout
+    assert Path(file).read_text().count("<path") > 20
+
+
+def test_as_json_it_prints_the_curves_and_the_same_reading(done: Any) -> None:
+    process = clr(*SHORT, "--json")
+
+    document = json.loads(process.stdout)
+    assert len(document["curves"]) == 3 and document["ramp_iterations"] == 300
+    printed = next(line for line in done[0].stdout.splitlines() if line.startswith("  max_lr"))
+    assert f"{document['reading']['max_lr']:.3g}" == printed.split()[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--task", "digitz"), exits.NOT_FOUND, "There is no task 'digitz'"),
+        (("--task", "digits", "--model", "nope"), exits.USAGE, "digits has no model 'nope'"),
+        (("--task", "digits", "--seeds", "2"), exits.USAGE, "/range_test/seeds"),
+        (("--task", "digits", "--low", "1", "--high", "2"), exits.USAGE, "must rise 10 times at least"),
+        (("--task", "digits", "--option", "root"), exits.USAGE, "must be NAME=VALUE"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_trained(arguments: Any, code: int, message: str) -> None:
+    process = clr(*arguments)
+
+    assert process.returncode == code
+    assert message in process.stderr and "Ramp" not in process.stderr
