@@ -88,6 +88,16 @@ def page(
     return Page(items=items, next_cursor=pagination.encode(items[-1].number) if len(rows) > limit else None)
 
 
+def whole(database: Database, study: str) -> tuple[TrialResource, ...]:
+    """Every slot that is written, by number, with attempts and curves: what a report is drawn from."""
+    with database.read() as connection:
+        rows = connection.execute(_rows(study).order_by(slots.c.number)).all()
+        tried = _attempts(connection, [row.id for row in rows])
+        curves = _curves(connection, study, "all")
+    found = ((_resource(row, tried.get(row.id, ())), curves.get(row.id, ())) for row in rows)
+    return tuple(resource.model_copy(update={"curve": curve}) for resource, curve in found)
+
+
 def get(database: Database, study: str, number: int) -> TrialResource:
     """One slot with its attempts and its curve.
 

@@ -1,0 +1,122 @@
+"""A study's report: one self-contained HTML file, drawn from what is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.axes import Axes
+
+from clr.plots import panels, svg
+from clr.resources import Answer, RangeTestResource, StudyResource, TrialResource
+
+pages = Environment(loader=PackageLoader("service", "page"), autoescape=True, undefined=StrictUndefined)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture, and what it shows in words."""
+
+    name: str
+    title: str
+    words: str
+    draw: Callable[[Axes], None]
+
+    @property
+    def svg(self) -> str:
+        """The picture itself; it is ours, so the page takes it as it is."""
+        return svg.inline(self.name, self.draw)
+
+
+def render(study: StudyResource, answer: Answer, range_test: RangeTestResource, trials: Sequence[TrialResource]) -> str:
+    """The report as HTML.
+
+    Args:
+        study, answer, range_test: what the routes of that name give.
+        trials: every slot; confirm trials with their curves.
+    """
+    return pages.get_template("report.html").render(
+        study=study,
+        answer=answer,
+        figures=list(figures(answer, range_test, trials)),
+        range_test=range_test,
+        devices=_devices(trials),
+        versions=_versions(trials),
+        seeds=sorted({trial.seed for trial in trials if trial.phase == "confirm"}),
+        spec=json.dumps(study.spec, indent=2),
+        percent=answer.metric == "accuracy",
+        metric=partial(_metric, answer),
+    )
+
+
+def figures(answer: Answer, range_test: RangeTestResource, trials: Sequence[TrialResource]) -> Iterator[Figure]:
+    """Every picture that the study has data for, in the order of the report."""
+    searched = [trial for trial in trials if trial.phase == "search"]
+    confirmed = [trial for trial in trials if trial.phase == "confirm"]
+    interval = range_test.interval
+    yield Figure(
+        "schedules",
+        "Schedules of the finalists",
+        "The shaded band is the interval in which every arm's peak rate was searched.",
+        lambda ax: panels.finalists(ax, answer, interval),
+    )
+    if range_test.curves:
+        yield Figure(
+            "range-test",
+            "LR range test",
+            "Validation metric while the rate rises, a line a seed. Peak rates are searched from edge / 32 to edge.",
+            lambda ax: panels.range_test(ax, range_test),
+        )
+    if any(trial.curve for trial in confirmed):
+        yield Figure(
+            "curves",
+            "Validation curves of the confirm runs",
+            "Mean over seeds; the band goes from the lowest to the highest seed.",
+            lambda ax: panels.curves(ax, answer, confirmed),
+        )
+    yield from _compared(answer)
+    if any("peak_lr" in trial.params for trial in searched):
+        yield Figure(
+            "peak-rates",
+            "Validation metric against peak rate",
+            "Every search trial, finalists ringed. An optimum at a dotted edge says that the interval was too narrow.",
+            lambda ax: panels.peak_rates(ax, answer, searched, interval),
+        )
+
+
+def _compared(answer: Answer) -> Iterator[Figure]:
+    if any(arm.mean is not None for arm in answer.arms):
+        yield Figure(
+            "confirmed",
+            "Confirmed on test data",
+            "A dot a seed; the diamond is the mean, the line its 95 % Student t interval.",
+            lambda ax: panels.confirmed_values(ax, answer),
+        )
+    if any(arm.difference for arm in answer.arms):
+        yield Figure(
+            "differences",
+            f"Differences to {answer.baseline}",
+            "All intervals hold at once in 95 % of studies. Within the grey zone a difference does not matter.",
+            lambda ax: panels.differences(ax, answer),
+        )
+
+
+def _metric(answer: Answer, value: float | None, signed: bool = False) -> str:
+    """An accuracy in percent, any other metric as it is; a dash where there is none."""
+    if value is None:
+        return "–"
+    sign = "+" if signed else ""
+    return f"{100 * value:{sign}.2f}" if answer.metric == "accuracy" else f"{value:{sign}.4g}"
+
+
+def _devices(trials: Sequence[TrialResource]) -> list[str]:
+    return sorted({f"{a.host}: {a.device} ({a.device_kind})" for trial in trials for a in trial.attempts})
+
+
+def _versions(trials: Sequence[TrialResource]) -> list[str]:
+    """Every set of versions under which a trial ran; more than one would be worth a question."""
+    found = [trial.provenance.get("versions") for trial in trials]
+    return sorted({", ".join(f"{name} {version}" for name, version in sorted(v.items())) for v in found if v})
