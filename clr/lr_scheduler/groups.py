@@ -18,7 +18,7 @@ Value = float | torch.Tensor
 
 def set_to(have: Value, want: float) -> Value:
     """What a group's entry becomes: a tensor stays the same tensor, which compiled and captured steps read."""
-    return have.fill_(want) if type(have) is not float and isinstance(have, torch.Tensor) else want
+    return have.fill_(want) if isinstance(have, torch.Tensor) else want
 
 
 def equals(have: Value, want: float) -> bool:

@@ -240,6 +240,7 @@ class ScheduleLR(LRScheduler):
 
     def _use(self, schedule: Schedule | tuple[Schedule, ...], momentum: Schedule | None) -> None:
         self.schedule, self.momentum = schedule, momentum
+        self._per_group = not isinstance(schedule, Schedule)  # kept: the question costs more than a step may
         self._tables = [_Table(part) for part in self._schedules()]
         self._momentum_table = None if momentum is None else _Table(momentum)
 
@@ -248,20 +249,25 @@ class ScheduleLR(LRScheduler):
 
     def _asked_rates(self) -> list[float]:
         """Each group's rate at the current count."""
-        rates = [table.rate(self.last_epoch) for table in self._tables]
         param_groups = self.optimizer.param_groups
-        if isinstance(self.schedule, Schedule):
+        rates = [table.rate(self.last_epoch) for table in self._tables]
+        if not self._per_group:
             rates *= len(param_groups)
         elif len(rates) != len(param_groups):
-            raise InvalidSchedule(
-                "ScheduleLR", "schedule", f"must be one, or one per parameter group ({len(param_groups)})", len(rates)
-            )
+            rule = f"must be one, or one per parameter group ({len(param_groups)})"
+            raise InvalidSchedule("ScheduleLR", "schedule", rule, len(rates))
         return [rate * group.get("lr_mult", 1.0) for rate, group in zip(rates, param_groups, strict=True)]
 
     def _write(self) -> None:
-        """Sets the groups to what the current count asks for."""
-        for group, rate in zip(self.optimizer.param_groups, self._asked_rates(), strict=True):
-            group["lr"] = groups.set_to(group["lr"], rate)
+        """Sets the groups to what the current count asks for; this is what a step costs."""
+        if self._per_group:
+            for group, own in zip(self.optimizer.param_groups, self._asked_rates(), strict=True):
+                group["lr"] = groups.set_to(group["lr"], own)
+        else:
+            rate = self._tables[0].rate(self.last_epoch)
+            for group in self.optimizer.param_groups:
+                own = rate * group.get("lr_mult", 1.0)
+                group["lr"] = own if type(group["lr"]) is float else groups.set_to(group["lr"], own)
         if self._momentum_table is not None:
             momentum = self._momentum_table.rate(self.last_epoch)
             for group in self.optimizer.param_groups:
