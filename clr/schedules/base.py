@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from importlib import import_module
 from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
 
 import numpy as np
@@ -196,6 +197,20 @@ class Schedule(ABC):
             "required": [name for name in properties if name not in defaults],
             "additionalProperties": False,
         }
+
+    def snippet(self, kind: str, iterations: int | None = None) -> str:
+        """A script that trains under this schedule; see `clr.snippets.snippet`.
+
+        Args:
+            kind: "torch", "torch-native", "lightning", "transformers", "keras", "optax", "timm", "accelerate", "json".
+            iterations: length of the run [iterations], int >= 1; the schedule's own length if None, or 1000.
+
+        Raises:
+            UnknownName: no such kind.
+            InvalidSchedule: iterations is no whole number above 0.
+        """
+        text: str = import_module("clr.snippets").snippet(self, kind, iterations)  # by name: it lies above this room
+        return text
 
     @abstractmethod
     def _rates(self, iterations: Iterations) -> Rates:

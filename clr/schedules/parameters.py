@@ -105,7 +105,7 @@ class Number(Rule):
 
 @dataclass(frozen=True)
 class Count(Rule):
-    """A whole number of something, stored as int; a float is refused even where it is whole.
+    """A whole number of something, stored as int. 2.0 is one (JSON and JavaScript write it so), 2.5 is none.
 
     Attributes:
         least, most: inclusive bounds.
@@ -121,7 +121,8 @@ class Count(Rule):
         if isinstance(value, bool):
             raise ValueError("must be a whole number")
         try:
-            count = operator.index(value)  # type: ignore[arg-type]
+            whole_float = isinstance(value, float) and value.is_integer()
+            count = int(value) if whole_float else operator.index(value)  # type: ignore[arg-type,call-overload]
         except TypeError:
             raise ValueError("must be a whole number") from None
         if not self.least <= count <= self.most:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from clr import schedules
+from clr import schedules, snippets
 from clr.errors import ClrError, InvalidSchedule, UnknownName
 from clr.schedules import Schedule
 
@@ -158,6 +158,38 @@ def test_an_iteration_out_of_range_is_refused(family, wrong):
 def test_a_length_that_is_no_count_is_refused(family, wrong):
     with pytest.raises(InvalidSchedule, match=r"iterations of .*rates must be"):
         schedules.from_dict(PLAIN[family]).rates(wrong)
+
+
+@every_family
+def test_a_whole_number_may_be_written_as_a_float(family):  # JavaScript has no other, and JSON keeps what it wrote
+    def written(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: written(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [written(inner) for inner in value]
+        return float(value) if type(value) is int else value
+
+    schedule = schedules.from_dict(written(PLAIN[family]))
+
+    assert schedule == schedules.from_dict(PLAIN[family])
+    assert repr(schedule) == repr(schedules.from_dict(PLAIN[family]))
+    assert schedule.rates(12.0).tolist() == schedule.rates(12).tolist()
+
+
+@pytest.mark.parametrize("wrong", [2.5, math.nan, math.inf, 1e300, np.float64(0.5)])
+def test_a_float_that_is_no_count_is_refused_where_one_is_meant(wrong):
+    with pytest.raises(InvalidSchedule, match="iterations of cosine must be"):
+        schedules.make("cosine", lr=0.1, end_lr=0.0, iterations=wrong)
+
+
+@every_family
+def test_a_schedule_writes_itself_as_a_script_or_a_document(family):
+    schedule = schedules.from_dict(PLAIN[family])
+
+    assert schedules.from_dict(json.loads(schedule.snippet("json"))) == schedule
+    assert schedule.snippet("torch", 77) == snippets.snippet(schedule, "torch", 77)
+    with pytest.raises(UnknownName, match="kind of snippet 'theano'"):
+        schedule.snippet("theano")
 
 
 @every_family
