@@ -24,7 +24,7 @@ for update in range(200):
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 
 from clr.errors import InvalidSchedule, UnknownName
 from clr.schedules import Schedule
@@ -32,7 +32,7 @@ from clr.snippets import scripts, torch_native
 
 _ASSUMED_ITERATIONS = 1000
 
-_KINDS = {
+_KINDS: dict[str, Callable[[Schedule, int], str]] = {
     "torch": scripts.torch,
     "torch-native": torch_native.script,
     "lightning": scripts.lightning,
@@ -41,7 +41,7 @@ _KINDS = {
     "optax": scripts.optax,
     "timm": scripts.timm,
     "accelerate": scripts.accelerate,
-    "json": lambda schedule, iterations: json.dumps(schedule.to_dict(), indent=2),
+    "json": scripts.document,
 }
 
 KINDS = tuple(_KINDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from clr.schedules import Schedule
 from clr.snippets.expressions import imports, statement
 
@@ -204,6 +206,11 @@ def keras(schedule: Schedule, iterations: int) -> str:
 def optax(schedule: Schedule, iterations: int) -> str:
     """JAX with optax."""
     return _filled(_OPTAX, schedule, iterations)
+
+
+def document(schedule: Schedule, iterations: int) -> str:
+    """The schedule's JSON document; it is the same for a run of any length."""
+    return json.dumps(schedule.to_dict(), indent=2)
 
 
 def _filled(template: str, schedule: Schedule, iterations: int, step: str = _STEP) -> str:
