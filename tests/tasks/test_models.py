@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 
 import pytest
 import torch
@@ -10,8 +12,12 @@ import torchvision
 from torch import nn
 
 from clr.errors import TaskError, UnknownName
+from clr.protocol import TaskFacts
+from clr.tasks import built_in_facts
 from clr.tasks.models import factory, registry
 from clr.tasks.models.caffe import CaffeCifar10Full, WithinChannelNorm
+from clr.tasks.models.cifar_resnet import Block
+from clr.tasks.models.fitting import check_fit
 from clr.tasks.models.parameters import parameter_groups
 
 
@@ -129,11 +135,146 @@ def test_the_listed_torchvision_models_are_classification_models_of_this_torchvi
     assert set(registry.TORCHVISION) <= set(torchvision.models.list_models(module=torchvision.models))
 
 
+_NAMES = """
+    alexnet convnext_tiny densenet121 efficientnet_b0 googlenet inception_v3 maxvit_t mnasnet0_5 mobilenet_v2
+    mobilenet_v3_small regnet_x_400mf regnet_y_400mf resnet18 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_0 swin_t
+    vgg11_bn vit_b_16
+"""
+ONE_OF_EACH_KIND = _NAMES.split()
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
+def test_each_kind_of_torchvision_model_is_made_and_fits_photographs(name: str) -> None:
+    """`make` sends two examples through the model and compares the answer's shape."""
+    model = factory.make(name, {}, input_shape=(3, 224, 224), classes=7, seed=0)
+
+    assert model.training
+    assert all(parameter.device.type == "cpu" for parameter in model.parameters())
+
+
+def test_every_kind_of_torchvision_model_is_among_them() -> None:
+    def kind(name: str) -> str:
+        return re.match(r"(regnet_[xy]|mobilenet_v\d|[a-z]+)", name)[0]
+
+    assert {kind(name) for name in ONE_OF_EACH_KIND} | {"wide"} == {kind(name) for name in registry.TORCHVISION}
+
+
 @pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5", "googlenet"])
 def test_a_torchvision_model_answers_with_one_logit_per_class_while_training(name: str) -> None:
     model = factory.make(name, {}, input_shape=(3, 32, 32), classes=7, seed=0).train()
 
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "inception_v3", "maxvit_t", "vit_b_32"])
+def test_a_model_that_is_too_large_for_the_images_is_refused_before_training(name: str) -> None:
+    with pytest.raises(TaskError, match=rf"{name}.* \(3, 30, 30\)"):
+        factory.make(name, {}, input_shape=(3, 30, 30), classes=10, seed=0)
+
+
+def test_looking_whether_a_model_fits_changes_nothing_of_it() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(), nn.LazyLinear(7))
+    model(torch.rand(2, 3, 8, 8))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    check_fit("it", model, (3, 8, 8), 7)
+    with pytest.raises(TaskError, match="it can't take inputs"):
+        check_fit("it", model, (3, 9, 9), 7)
+    with pytest.raises(TaskError, match="does not answer with 8 numbers"):
+        check_fit("it", model, (3, 8, 8), 8)
+
+    assert model.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+# He et al. 2015, table 6, gives 0.27, 0.46, 0.66, 0.85 and 1.7 million
+@pytest.mark.parametrize(
+    ("name", "parameters", "paper"),
+    [
+        ("resnet20", 269_722, "0.27"),
+        ("resnet32", 464_154, "0.46"),
+        ("resnet44", 658_586, "0.66"),
+        ("resnet56", 853_018, "0.85"),
+        ("resnet110", 1_727_962, "1.7"),
+    ],
+)
+def test_a_cifar_resnet_has_the_papers_number_of_parameters(name: str, parameters: int, paper: str) -> None:
+    model = factory.make(name, {}, input_shape=(3, 32, 32), classes=10, seed=0)
+
+    assert size(model) == parameters
+    assert f"{parameters / 1e6:.{len(paper) - 2}f}" == paper
+
+
+def test_a_cifar_resnets_stages_have_the_papers_sizes() -> None:
+    model = factory.make("resnet20", {}, input_shape=(3, 32, 32), classes=10, seed=0).eval()
+    features, shapes = torch.rand(2, 16, 32, 32), []
+    for block in model.blocks:
+        features = block(features)
+        shapes.append(tuple(features.shape[1:]))
+
+    assert shapes == [(16, 32, 32)] * 3 + [(32, 16, 16)] * 3 + [(64, 8, 8)] * 3
+
+
+def test_a_cifar_resnets_shortcut_takes_every_second_pixel_and_adds_channels_of_zeros() -> None:
+    block = Block(2, 4, stride=2)
+    for parameter in (block.norm2.weight, block.norm2.bias):
+        nn.init.zeros_(parameter)  # the residual is nothing
+    image = torch.rand(1, 2, 4, 4)
+
+    result = block(image)
+
+    assert torch.equal(result[0, 1:3], image[0, :, ::2, ::2])
+    assert not result[0, 0].any() and not result[0, 3].any()
+
+
+def test_a_cifar_resnet_takes_gray_images() -> None:
+    model = factory.make("resnet20", {}, input_shape=(1, 28, 28), classes=10, seed=0)
+
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_a_timm_model_is_made_for_the_images_and_classes() -> None:
+    pytest.importorskip("timm")
+
+    model = factory.make("timm/resnet10t", {}, input_shape=(1, 28, 28), classes=5, seed=3)
+    again = factory.make("timm/resnet10t", {}, input_shape=(1, 28, 28), classes=5, seed=3)
+
+    assert model.train()(torch.rand(2, 1, 28, 28)).shape == (2, 5)
+    assert all(torch.equal(*pair) for pair in zip(model.parameters(), again.parameters(), strict=True))
+
+
+def test_a_timm_transformer_is_made_for_the_images_size() -> None:
+    pytest.importorskip("timm")
+
+    model = factory.make("timm/vit_tiny_patch16_224", {}, input_shape=(3, 64, 48), classes=5, seed=3)
+
+    assert model(torch.rand(2, 3, 64, 48)).shape == (2, 5)
+
+
+def test_an_unknown_timm_model_is_refused_with_close_names() -> None:
+    pytest.importorskip("timm")
+
+    with pytest.raises(TaskError, match=r"has no model 'resnet18x'\. Did you mean timm/resnet18, "):
+        factory.make("timm/resnet18x", {}, input_shape=(3, 32, 32), classes=5, seed=3)
+
+
+def test_without_timm_its_models_are_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+
+    with pytest.raises(TaskError, match=r"timm/resnet18 needs timm, which this worker has not: pip install timm\."):
+        factory.make("timm/resnet18", {}, input_shape=(3, 32, 32), classes=5, seed=3)
+
+
+def test_tasks_on_images_offer_timms_models_and_the_others_do_not() -> None:
+    offered = {facts.name for facts in built_in_facts() if registry.offers(facts.models, "timm/resnet18")}
+
+    assert offered == {facts.name for facts in built_in_facts()} - {"digits"}
+
+
+@pytest.mark.parametrize("task", built_in_facts(), ids=lambda facts: facts.name)
+def test_every_model_that_a_task_offers_has_a_factory(task: TaskFacts) -> None:
+    for name in task.models:
+        assert registry.target(name)
 
 
 def test_a_torchvision_model_refuses_gray_images() -> None:

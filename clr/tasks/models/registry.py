@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from clr.errors import UnknownName
 
+CIFAR_RESNETS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+"""He et al.'s networks for small images; torchvision's resnet18, 34, 50, 101 and 152 are those for large ones."""
+
+TIMM = "timm/*"
+"""Stands in a list of models for every model of timm, by "timm/" and its timm name."""
+
 _FACTORIES = {
     "mlp": "clr.tasks.models.mlp:make",
     "caffe-cifar10-full": "clr.tasks.models.caffe:make",
+    **dict.fromkeys(CIFAR_RESNETS, "clr.tasks.models.cifar_resnet:make"),
 }
 _TORCHVISION = "clr.tasks.models.vision:make"
+_TIMM = "clr.tasks.models.from_timm:make"
 
 _TORCHVISION_NAMES = """
     alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169 densenet201
@@ -74,13 +82,28 @@ OPTIONS: dict[str, dict[str, Option]] = {
 
 
 def names() -> tuple[str, ...]:
-    """The models' names, sorted."""
+    """The models' names, sorted; timm's aside, which depend on the timm that is installed."""
     return tuple(sorted((*_FACTORIES, *TORCHVISION)))
 
 
 def image_models() -> tuple[str, ...]:
-    """The models that take RGB images: all of them."""
-    return names()
+    """The models that take RGB images: all of them, and timm's."""
+    return (*names(), TIMM)
+
+
+def gray_image_models() -> tuple[str, ...]:
+    """The models that take images of one channel, timm's among them."""
+    return ("mlp", *CIFAR_RESNETS, TIMM)
+
+
+def offers(models: Collection[str], name: str) -> bool:
+    """Whether a model is in a list of them, in which `TIMM` stands for every name that begins with "timm/".
+
+    Example:
+        >>> offers(("mlp", "timm/*"), "timm/convnext_atto"), offers(("mlp",), "timm/convnext_atto")
+        (True, False)
+    """
+    return name in models or (TIMM in models and _is_timm(name))
 
 
 def options_schema(name: str) -> dict[str, Any]:
@@ -125,4 +148,15 @@ def target(name: str) -> str:
         return _FACTORIES[name]
     if name in TORCHVISION:
         return _TORCHVISION
-    raise UnknownName("model", name, names())
+    if _is_timm(name):
+        return _TIMM
+    raise UnknownName("model", name, names(), hint='Models of timm are called "timm/NAME".')
+
+
+def known(name: str) -> bool:
+    """Whether there is a model of that name, as far as can be said without timm."""
+    return name in _FACTORIES or name in TORCHVISION or _is_timm(name)
+
+
+def _is_timm(name: str) -> bool:
+    return name.startswith("timm/") and len(name) > len("timm/")

@@ -9,13 +9,14 @@ import torchvision
 from torch import nn
 
 from clr.errors import TaskError
+from clr.tasks.models.fitting import check_fit
 
 
 def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...], classes: int) -> nn.Module:
     """The model with random weights and `classes` outputs. No weights are downloaded.
 
     Raises:
-        TaskError: the inputs are not RGB images, or torchvision refuses their size.
+        TaskError: the inputs are not RGB images, or of a size that the model can't take.
     """
     if len(input_shape) != 3 or input_shape[0] != 3:
         raise TaskError(f"Model {name} takes RGB images, shape (3, height, width), got {tuple(input_shape)}.")
@@ -23,8 +24,9 @@ def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...],
         model: nn.Module = torchvision.models.get_model(
             name, weights=None, num_classes=classes, **_arguments(name, input_shape)
         )
-    except ValueError as error:
+    except (ValueError, AssertionError) as error:
         raise TaskError(f"torchvision can't make {name} for inputs {tuple(input_shape)}: {error}") from error
+    check_fit(name, model, input_shape, classes)
     return model
 
 
