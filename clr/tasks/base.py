@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clr.errors import TaskError
 from clr.protocol import TaskFacts
 from clr.tasks.models import factory
 
 EVALUATION_BATCH = 1000
 """Examples per forward pass in an evaluation; bounds its memory, does not change its result beyond rounding."""
+
+EVALUATION_VALUES = 2**25
+"""Input values per forward pass in an evaluation: large images come in smaller batches."""
+
+
+class Split(Protocol):
+    """The examples of one split: in memory (`Examples`), or on disk (`clr.tasks.stored.StoredExamples`)."""
+
+    @property
+    def targets(self) -> Tensor:
+        """[N] int64."""
+
+    @property
+    def indexed_on(self) -> torch.device:
+        """Where the indices for `take`, `subset` and `read` must lie."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: Tensor) -> Examples:
+        """The examples at `indices` [n] int64, in that order, on the device that trains."""
+
+    def subset(self, indices: Tensor) -> Split:
+        """The split of these examples alone; reads nothing that is on disk."""
+
+    def read(self, orders: Iterable[Tensor]) -> Iterator[Examples]:
+        """`take` for one tensor of indices after the other; what is on disk is read ahead."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +65,19 @@ class Examples:
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def indexed_on(self) -> torch.device:
+        return self.targets.device
+
     def take(self, indices: Tensor) -> Examples:
         """The examples at `indices` [n] int64, in that order."""
-        return Examples(self.inputs[indices], self.targets[indices])
+        return Examples(self.inputs.index_select(0, indices), self.targets.index_select(0, indices))
+
+    def subset(self, indices: Tensor) -> Examples:
+        return self.take(indices)
+
+    def read(self, orders: Iterable[Tensor]) -> Iterator[Examples]:
+        return map(self.take, orders)
 
     def to(self, device: str | torch.device) -> Examples:
         """The same examples on a device."""
@@ -50,9 +88,9 @@ class Examples:
 class Splits:
     """A task's data. The test split is fixed by the task; training and validation are cut from the rest by a seed."""
 
-    train: Examples
-    validation: Examples
-    test: Examples
+    train: Split
+    validation: Split
+    test: Split
 
 
 class Task(ABC):
@@ -94,8 +132,23 @@ class Task(ABC):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of a batch, a scalar to descend on."""
 
+    def smoothed_loss(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """`loss` with `smoothing` of each target's weight spread evenly over the classes.
+
+        Raises:
+            TaskError: the task's loss has no such thing.
+        """
+        raise TaskError(f"Task {self.facts().name} has no label smoothing: leave training.label_smoothing at 0.")
+
+    def augmented(self, inputs: Tensor, seed: int, iteration: int) -> Tensor:
+        """A training batch's inputs as the model shall see them: a function of (inputs, seed, iteration).
+
+        Called on the device, once per update, for training data alone. Without augmentation: the inputs themselves.
+        """
+        return inputs
+
     @abstractmethod
-    def evaluate(self, model: nn.Module, examples: Examples) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, examples: Split) -> dict[str, float]:
         """Metrics by name, in evaluation mode and without gradients; the model's mode is put back."""
 
 
@@ -112,21 +165,33 @@ class ClassificationTask(Task):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(outputs, targets)
 
-    def evaluate(self, model: nn.Module, examples: Examples) -> dict[str, float]:
+    def smoothed_loss(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """Cross-entropy against (1 - smoothing) of the target and smoothing / classes of every class.
+
+        Source: Szegedy et al. 2016, section 7.
+        """
+        if type(self).loss is not ClassificationTask.loss:  # a loss of its own must say itself how it is smoothed
+            return super().smoothed_loss(outputs, targets, smoothing)
+        return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
+
+    def evaluate(self, model: nn.Module, examples: Split) -> dict[str, float]:
         """Accuracy (a fraction) and mean cross-entropy.
 
         Both are summed in float64 on the device and read once, so the batches' size does not matter.
         """
-        device = examples.targets.device
-        right = torch.zeros((), dtype=torch.int64, device=device)
-        loss = torch.zeros((), dtype=torch.float64, device=device)
         training = model.training
         model.eval()
+        right, loss = [], []
         with torch.inference_mode():
-            for start in range(0, len(examples), EVALUATION_BATCH):
-                targets = examples.targets[start : start + EVALUATION_BATCH]
-                outputs = model(examples.inputs[start : start + EVALUATION_BATCH])
-                right += (outputs.argmax(dim=1) == targets).sum()
-                loss += F.cross_entropy(outputs.double(), targets, reduction="sum")
+            for batch in examples.read(self._in_order(examples)):
+                outputs = model(batch.inputs)
+                right.append((outputs.argmax(dim=1) == batch.targets).sum())
+                loss.append(F.cross_entropy(outputs.double(), batch.targets, reduction="sum"))
         model.train(training)
-        return {"accuracy": right.item() / len(examples), "loss": loss.item() / len(examples)}
+        count = len(examples)
+        return {"accuracy": torch.stack(right).sum().item() / count, "loss": torch.stack(loss).sum().item() / count}
+
+    def _in_order(self, examples: Split) -> tuple[Tensor, ...]:
+        """The examples' indices, in batches that an evaluation can hold."""
+        size = min(EVALUATION_BATCH, max(1, EVALUATION_VALUES // math.prod(self.facts().input_shape)))
+        return torch.split(torch.arange(len(examples), device=examples.indexed_on), size)

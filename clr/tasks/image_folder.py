@@ -1,62 +1,58 @@
-"""The `image-folder` task: any folder of class folders with images, decoded once."""
+"""The `image-folder` task: any folder of class folders with images."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from PIL import Image, UnidentifiedImageError
 
 from clr.errors import DataNotFound, TaskError
 from clr.protocol import TaskFacts
-from clr.tasks.base import ClassificationTask, Examples, Splits
+from clr.tasks.decoding import Decoded, Size, decoded
 from clr.tasks.facts import IMAGE_FOLDER
+from clr.tasks.images import ImageTask
 from clr.tasks.permutation import permutation
+from clr.tasks.pixels import Pixels, validation_size
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+TEST_FOLDERS = ("test", "val", "valid", "validation")
+"""Names of the folder beside train/ whose images are the test split; the first that is there."""
 
 TEST_SHARE = 1 / 6
 """Share of the images that is the test split where the folder has no test/ (as 10,000 of CIFAR-10's 60,000)."""
 
-VALIDATION_SHARE = 1 / 10
-"""Share of the images outside the test split that the split seed puts into validation."""
-
 _TEST_ENTROPY, _TEST_CHOICE, _REST_CHOICE = 1, 2, 3
-
-Bytes = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
-Size = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
-class ImageFolder(ClassificationTask):
-    """Images in class folders, as float32 tensors [3, height, width] in [0, 1] minus the training images' mean image.
+class ImageFolder(ImageTask):
+    """Images in class folders, as RGB.
 
-    Two layouts: `path`/train/<class>/* with `path`/test/<class>/*, or `path`/<class>/*, where one sixth of the images,
-    drawn once and for all, is the test split. Of the rest the split seed puts a tenth into validation. Everything is
-    shuffled before it is cut. The mean image is the per-pixel mean of the images in training, so it depends on the
-    split seed. A model that wants bytes (`caffe-cifar10-full`) multiplies by 255 itself.
+    Two layouts: `path`/train/<class>/* with `path`/test/<class>/* (or val/), or `path`/<class>/*, where one sixth of
+    the images, drawn once and for all, is the test split. Of the rest the split seed puts a tenth into validation.
+    Everything is shuffled before it is cut.
 
-    Images are decoded once to uint8 and kept under $CLR_CACHE_DIR (default ~/.cache/clr) by the list of files, their
-    times and sizes. The whole data set lies on the device as float32: 12 bytes per pixel.
+    Images are decoded once to one file of bytes under $CLR_CACHE_DIR (default ~/.cache/clr), known by the list of
+    files, their times and sizes, and memory-mapped from there. Broken files are left out; what was done to the images
+    is counted in the facts' description.
 
     Args:
         path: the folder, on the worker.
-        size: side, or (height, width), to which images are scaled [pixels]; None where all are of one size.
+        size: side, or (height, width), to which images are scaled [pixels]; None takes their own where all are of one
+            size, else the median height and width, at most 224 each.
         max_images: take at most so many of the images outside the test split, and at most so many of those in it,
             drawn once and for all; None takes all.
+        augment: what is done to training images, see docs/data.md.
     """
 
     path: str = ""
     size: int | Sequence[int] | None = None
     max_images: int | None = None
+    augment: Sequence[object] = ()
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -64,6 +60,7 @@ class ImageFolder(ClassificationTask):
         self._size()
         if self.max_images is not None and (type(self.max_images) is not int or self.max_images < 10):
             raise TaskError(f"max_images of image-folder must be a whole number >= 10, got {self.max_images!r}.")
+        self._augmentation  # noqa: B018  (a wrong option is refused when the task is made)
 
     @classmethod
     def announced(cls) -> TaskFacts:
@@ -74,32 +71,26 @@ class ImageFolder(ClassificationTask):
 
         Raises:
             DataNotFound: there is no such folder, or nothing usable in it.
-            TaskError: an image can't be decoded, or they differ in size and no size was given.
+            TaskError: too many images can't be decoded, or there is no room for the decoded ones.
         """
-        (images, _), (tests, _), classes = self._data
-        validation = _validation_size(len(images))
+        rest, test = self.pixels()
+        validation = validation_size(len(rest))
+        listing, found = self._data
         return IMAGE_FOLDER.model_copy(
             update={
-                "train_size": len(images) - validation,
+                "train_size": len(rest) - validation,
                 "validation_size": validation,
-                "test_size": len(tests),
-                "input_shape": (3, *images.shape[1:3]),
-                "classes": len(classes),
+                "test_size": len(test),
+                "input_shape": (3, *rest.images.shape[1:3]),
+                "classes": len(listing.classes),
+                "description": described(listing, found),
             }
         )
 
-    def splits(self, split_seed: int, device: str | torch.device = "cpu") -> Splits:
-        (images, labels), (tests, test_labels), _ = self._data
-        order = permutation(len(images), split_seed)
-        validation, train = np.split(order, [_validation_size(len(images))])
-        mean = images[np.sort(train)].sum(axis=0, dtype=np.int64) / len(train)
-        return Splits(
-            _examples(images[train], labels[train], mean, device),
-            _examples(images[validation], labels[validation], mean, device),
-            _examples(tests, test_labels, mean, device),
-        )
+    def pixels(self) -> tuple[Pixels, Pixels]:
+        return self._pixels
 
-    def _size(self) -> Size:
+    def _size(self) -> Size | None:
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
         if size is None:
             return None
@@ -108,15 +99,19 @@ class ImageFolder(ClassificationTask):
         return size[0], size[1]
 
     @functools.cached_property
-    def _data(self) -> tuple[tuple[Bytes, Labels], tuple[Bytes, Labels], tuple[str, ...]]:
-        """(images [N, H, W, 3], labels [N]) outside the test split and in it, and the classes' names."""
+    def _data(self) -> tuple[Listing, Decoded]:
         listing = list_images(Path(self.path).expanduser().resolve(), self.max_images)
-        images = decoded((*listing.rest, *listing.test), self._size())
-        labels = np.array(
-            [listing.classes.index(file.parent.name) for file in (*listing.rest, *listing.test)], np.int64
-        )
+        return listing, decoded((*listing.rest, *listing.test), self._size())
+
+    @functools.cached_property
+    def _pixels(self) -> tuple[Pixels, Pixels]:
+        listing, found = self._data
+        files = (*listing.rest, *listing.test)
+        labels = np.array([listing.classes.index(file.parent.name) for file in files], np.int64)
+        usable = np.array([row for row in range(len(files)) if row not in found.broken])
         cut = len(listing.rest)
-        return (images[:cut], labels[:cut]), (images[cut:], labels[cut:]), listing.classes
+        rest, test = (Pixels(found.images, labels, rows) for rows in (usable[usable < cut], usable[usable >= cut]))
+        return rest, test
 
 
 @dataclass(frozen=True)
@@ -138,8 +133,9 @@ def list_images(root: Path, max_images: int | None = None) -> Listing:
         raise DataNotFound(
             f"image-folder: {root} is not a folder on this worker; expected class folders with images in it."
         )
-    if (root / "train").is_dir() and (root / "test").is_dir():
-        rest, test = _class_files(root / "train"), _class_files(root / "test")
+    tests = next((root / name for name in TEST_FOLDERS if (root / name).is_dir()), None)
+    if (root / "train").is_dir() and tests is not None:
+        rest, test = _class_files(root / "train"), _class_files(tests)
     else:
         files = _class_files(root)
         order = permutation(len(files), _TEST_ENTROPY)
@@ -163,7 +159,7 @@ def _class_files(folder: Path) -> list[Path]:
         for category in sorted(folder.iterdir())
         if category.is_dir() and not category.name.startswith(".")
         for file in sorted(category.iterdir())
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
     ]
     classes = {file.parent for file in files}
     if len(classes) < 2 or len(files) < 10:
@@ -178,69 +174,14 @@ def _some(files: Sequence[Path], count: int, entropy: int) -> tuple[Path, ...]:
     return tuple(files[i] for i in np.sort(permutation(len(files), entropy)[:count]))
 
 
-def decoded(files: Sequence[Path], size: Size) -> Bytes:
-    """The images as RGB [N, height, width, 3], from the cache where these files were decoded before.
-
-    Raises:
-        TaskError: a file is no image, or the images differ in size and `size` is None.
-    """
-    cached = _cache_folder() / f"images-{_key(files, size)}.npy"
-    if not cached.exists():
-        _store(cached, np.stack(_decode(files, size)))
-    images: Bytes = np.load(cached, mmap_mode="r")
-    return images
-
-
-def _decode(files: Sequence[Path], size: Size) -> list[Bytes]:
-    images: list[Bytes] = []
-    for file in files:
-        try:
-            with Image.open(file) as opened:
-                image = opened.convert("RGB")
-        except (UnidentifiedImageError, OSError) as error:
-            raise TaskError(f"image-folder: {file} can't be decoded: {error}. Mend or remove it.") from error
-        if size is not None and image.size != (size[1], size[0]):
-            image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        images.append(np.asarray(image))
-        if images[0].shape != images[-1].shape:
-            raise TaskError(
-                f"image-folder: {file} is {image.size[0]} x {image.size[1]} pixels, {files[0]} is "
-                f"{images[0].shape[1]} x {images[0].shape[0]}. Give the option size."
-            )
-    return images
-
-
-def _key(files: Sequence[Path], size: Size) -> str:
-    digest = hashlib.sha256(repr(size).encode())
-    for file in files:
-        stat = file.stat()
-        digest.update(f"{file}\0{stat.st_mtime_ns}\0{stat.st_size}\n".encode())
-    return digest.hexdigest()[:32]
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("CLR_CACHE_DIR") or "~/.cache/clr").expanduser()
-
-
-def _store(path: Path, images: Bytes) -> None:
-    """Writes the array whole or not at all; two workers that decode at once write the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            np.save(file, images)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _examples(images: Bytes, labels: Labels, mean: npt.NDArray[np.float64], device: str | torch.device) -> Examples:
-    """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [0, 1] minus mean / 255, channel by channel on the device."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
-    inputs = pixels.to(torch.float32).div_(255.0)
-    inputs -= torch.from_numpy((mean / 255.0).astype(np.float32).transpose(2, 0, 1)).to(device)
-    return Examples(inputs, torch.from_numpy(labels).to(device))
-
-
-def _validation_size(images: int) -> int:
-    return max(1, round(images * VALIDATION_SHARE))
+def described(listing: Listing, found: Decoded) -> str:
+    """What was found in a folder and done to its images, in one sentence."""
+    files = (*listing.rest, *listing.test)
+    height, width = found.images.shape[1:3]
+    text = f"{len(files) - len(found.broken):,} images of {height} x {width} pixels in {len(listing.classes)} classes"
+    if found.changed:
+        text += f"; {', '.join(f'{count:,} {kind}' for kind, count in sorted(found.changed.items()))}"
+    if found.broken:
+        first = files[min(found.broken)]
+        text += f"; {len(found.broken):,} broken and left out, the first {first.parent.name}/{first.name}"
+    return f"{text}."

@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from clr.errors import MissingExtra, TaskError, UnknownName
 from clr.protocol import TaskFacts
-from clr.tasks.facts import DIGITS, IMAGE_FOLDER
+from clr.tasks.facts import DIGITS, IMAGE_FOLDER, IMAGE_SETS
 
 if TYPE_CHECKING:
     from clr.tasks.base import Task
 
 GROUP = "clr.tasks"
 
-_BUILT_IN = {"digits": "clr.tasks.digits:Digits", "image-folder": "clr.tasks.image_folder:ImageFolder"}
+_BUILT_IN = {
+    "digits": "clr.tasks.digits:Digits",
+    "image-folder": "clr.tasks.image_folder:ImageFolder",
+    "mnist": "clr.tasks.image_sets:Mnist",
+    "fashion-mnist": "clr.tasks.image_sets:FashionMnist",
+    "cifar10": "clr.tasks.image_sets:Cifar10",
+    "cifar100": "clr.tasks.image_sets:Cifar100",
+    "svhn": "clr.tasks.image_sets:SvhnDigits",
+}
 _registered: dict[str, str] = {}
 
 
@@ -68,7 +76,7 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Task:
 
 def built_in_facts() -> tuple[TaskFacts, ...]:
     """Facts of the built-in tasks, as constants: imports no task and no torch."""
-    return (DIGITS, IMAGE_FOLDER)
+    return (DIGITS, IMAGE_FOLDER, *IMAGE_SETS.values())
 
 
 def all_facts() -> tuple[TaskFacts, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from clr.analysis.ramp import has_fallen as has_fallen
-from clr.tasks.base import Examples
+from clr.tasks.base import Split
 from clr.tasks.permutation import permutation
 
 VALIDATION_IMAGES = 1000
@@ -18,7 +18,7 @@ VALIDATION_IMAGES = 1000
 _SUBSET_ENTROPY = 1000
 
 
-def validation_subset(examples: Examples, split_seed: int) -> Examples:
+def validation_subset(examples: Split, split_seed: int) -> Split:
     """`VALIDATION_IMAGES` of the validation examples drawn at random, all if there are fewer.
 
     A function of the split seed alone, so the seeds of one range test share it.
@@ -26,4 +26,4 @@ def validation_subset(examples: Examples, split_seed: int) -> Examples:
     if len(examples) <= VALIDATION_IMAGES:
         return examples
     chosen = permutation(len(examples), _SUBSET_ENTROPY, split_seed)[:VALIDATION_IMAGES]
-    return examples.take(torch.from_numpy(chosen).to(examples.targets.device))
+    return examples.subset(torch.from_numpy(chosen).to(examples.indexed_on))

@@ -16,7 +16,7 @@ from clr.tasks.base import Examples, Task
 
 
 @pytest.fixture(params=names())
-def task(request: pytest.FixtureRequest, class_folders: Path) -> Task:
+def task(request: pytest.FixtureRequest, class_folders: Path, published_sets: Path) -> Task:
     options = {"image-folder": {"path": str(class_folders)}}
     return make(request.param, options.get(request.param, {}))
 
@@ -59,8 +59,8 @@ def test_what_is_announced_agrees_with_the_facts(task: Task) -> None:
     assert announced in all_facts()
     if announced.fixed:
         assert announced == facts
-    sizes = {"train_size", "validation_size", "test_size", "input_shape", "classes"}
-    assert announced.model_dump(exclude=sizes) == facts.model_dump(exclude=sizes)
+    found = {"train_size", "validation_size", "test_size", "input_shape", "classes", "description"}
+    assert announced.model_dump(exclude=found) == facts.model_dump(exclude=found)
 
 
 def test_no_example_is_in_two_splits(task: Task) -> None:
