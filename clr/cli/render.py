@@ -35,11 +35,13 @@ def answer(found: Answer) -> RenderableType:
     if found.notes:
         parts += [Text(), *(Text(f"· {note}", style="dim") for note in found.notes)]
     if found.best is not None:
+        # Where the first arm's lead is not shown, the answer may be to stay with another.
+        label = "Best schedule" if found.best.arm == found.arms[0].arm else "Schedule to take"
         schedule = found.best.schedule
         values = ", ".join(f"{name}={_number(value)}" for name, value in schedule.items() if name != "family")
         parts += [
             Text(),
-            Text(f"Best schedule: {found.best.arm} = {schedule.get('family', '?')}({values})", style="bold"),
+            Text(f"{label}: {found.best.arm} = {schedule.get('family', '?')}({values})", style="bold"),
             Text("\n" + textwrap.indent(found.best.snippet.rstrip(), "    "), no_wrap=True, overflow="ignore"),
         ]
     return Group(*parts)

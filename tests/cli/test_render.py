@@ -54,6 +54,12 @@ def test_the_verdict_comes_first_and_the_snippet_last():
     assert "Best schedule: triangular2 = triangular2(base_lr=0.001, max_lr=0.25)" in lines
 
 
+def test_a_schedule_of_another_arm_than_the_first_is_not_called_the_best():
+    text = shown(render.answer(an_answer(an_arm(arm="cosine"), an_arm(2, "triangular2"))))
+
+    assert "Schedule to take: triangular2" in text and "Best schedule" not in text
+
+
 def test_an_arm_s_row_holds_its_evidence():
     row = next(line for line in shown(render.answer(an_answer(an_arm()))).splitlines() if line.startswith("1"))
 

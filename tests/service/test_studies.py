@@ -155,7 +155,7 @@ def test_a_study_worked_through_is_done_and_answered(http, trainer, submit):
     }
     best = http.get(f"/v1/studies/{study}/best").json()
     assert best["status"] == "confirmed" and [arm["rank"] for arm in best["arms"]] == [1, 2]
-    assert best["best"]["arm"] == best["arms"][0]["arm"] and best["best"]["snippet"]
+    assert best["best"]["arm"] in ("fixed", "cosine") and best["best"]["snippet"] and best["sentence"]
 
 
 def test_an_answer_before_confirmation_is_provisional(http, trainer, submit):
