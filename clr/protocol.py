@@ -6,9 +6,10 @@ content under the same token is answered as the first time. A batch answers one 
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from clr.results import Checkpoint, Evaluation, Phase
 
@@ -128,8 +129,8 @@ class Leases(Message):
 class Holding(Message):
     """A slot and the fencing token that its holder was given."""
 
-    slot: int
-    fence: int
+    slot: int = Field(ge=0, lt=2**63)
+    fence: int = Field(ge=0, lt=2**63)
 
 
 class Renewal(Message):
@@ -180,6 +181,12 @@ class Result(Holding):
     tail: str = Field(default="", max_length=20_000, description="last lines of the child's output")
     seconds: float = Field(default=0.0, ge=0.0)
     provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("provenance")
+    @classmethod
+    def _finite(cls, value: dict[str, Any]) -> dict[str, Any]:
+        json.dumps(value, allow_nan=False)  # no database stores NaN as JSON
+        return value
 
 
 class Results(Message):
