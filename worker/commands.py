@@ -50,11 +50,7 @@ def worker(
     ] = 600,
     checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Pause between two checkpoints of a trial.")] = 30,
     hang_seconds: Annotated[
-        float,
-        typer.Option(
-            min=0.1,
-            help="Silence after which a trial has hung (or 20 evaluation intervals; before the first ten times that).",
-        ),
+        float, typer.Option(min=0.1, help="Silence after which a trial has hung; tenfold before its first evaluation.")
     ] = 60,
     grace: Annotated[float, typer.Option(min=0.1, help="Seconds from SIGTERM to the end.")] = 30,
     parent: Annotated[int | None, typer.Option(hidden=True, help="End with the process of this id.")] = None,
@@ -66,14 +62,10 @@ def worker(
     Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 the training child does not start, 4 the token is missing or
     wrong, 5 service and worker speak different versions, 6 the service could not be reached for --max-offline.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("worker").setLevel(logging.INFO)
+    _talk()
     if parent is not None:
         end_with(parent, signal.SIGTERM)
-    try:
-        chosen = devices.devices(device)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--device") from None
+    chosen = _devices(device)
     if len(chosen) > 1:
         raise typer.Exit(fleet.run(chosen, as_arguments(context.params)))
     options = Options(
@@ -88,6 +80,19 @@ def worker(
         limits=Limits(hang=hang_seconds, start=10 * hang_seconds, grace=grace),
     )
     raise typer.Exit(_run(service, token_file, options))
+
+
+def _talk() -> None:
+    """Lets this room's log be read on stderr."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("worker").setLevel(logging.INFO)
+
+
+def _devices(choice: str) -> tuple[str, ...]:
+    try:
+        return devices.devices(choice)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from None
 
 
 def as_arguments(params: Mapping[str, Any]) -> list[str]:
