@@ -132,10 +132,10 @@ def _against_facts(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
     for split in ("train", "validation", "test"):
         if not getattr(facts, f"{split}_size"):
             yield FieldError("/task", f"the {split} split of {facts.name} is empty")
-    if spec.model is not None and spec.model.name not in facts.models:
+    if spec.model is not None and not model_registry.offers(facts.models, spec.model.name):
         models = ", ".join(facts.models)
         yield FieldError("/model", f"{facts.name} has no model {spec.model.name!r}; it has: {models}")
-    elif spec.model is not None and spec.model.name in model_registry.names():
+    elif spec.model is not None and model_registry.known(spec.model.name):
         for detail in model_registry.check(spec.model.name, spec.model.options):
             yield FieldError("/model/options", detail)
     if spec.batch_size > facts.train_size:
