@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clr import errors as errors
+    from clr import plots as plots
     from clr import schedules as schedules
     from clr.client import Client as Client
     from clr.lr_range_test import range_test as range_test
@@ -23,9 +24,9 @@ _HOMES = {
     "StudySpec": "clr.spec",
     "range_test": "clr.lr_range_test",
 }
-_MODULES = ("errors", "schedules")
+_MODULES = ("errors", "plots", "schedules")
 
-__all__ = ["Client", "Schedule", "ScheduleLR", "StudySpec", "errors", "range_test", "schedules"]
+__all__ = ["Client", "Schedule", "ScheduleLR", "StudySpec", "errors", "plots", "range_test", "schedules"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from clr.plots import schedules as plots_of
+from clr import plots
 from clr.schedules import (
     Cosine,
     CosineRestarts,
@@ -60,7 +60,7 @@ def picture() -> Figure:
     figure = Figure(figsize=(14, 7), layout="constrained")
     panels = figure.subplots(3, 6, sharex=True, sharey=True).ravel()
     for ax, schedule in zip(panels, DRAWN, strict=True):
-        plots_of.schedule(schedule, ITERATIONS, ax=ax)
+        plots.schedule(schedule, ITERATIONS, ax=ax)
         ax.set(title=schedule.family, xlabel="", ylabel="")
         ax.title.set_fontsize(10)
     figure.supxlabel("iteration (optimizer update)", fontsize=10)

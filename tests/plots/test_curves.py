@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from clr.plots import schedules as plots
+from clr import plots
 from clr.schedules import Cosine, Fixed, Triangular2
 
 TRIANGULAR2 = Triangular2(base_lr=0.001, max_lr=0.006, step_size=250)
@@ -74,8 +74,14 @@ def test_no_schedules_give_empty_axes():
     assert plots.schedules({}, 5).axes[0].get_legend() is None
 
 
+def test_both_drawings_are_reached_from_clr_alone():
+    script = "import clr; s = clr.schedules.Fixed(1); clr.plots.schedule(s, 9); clr.plots.schedules({'a': s}, 9)"
+
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_pyplot_is_never_loaded():
-    script = "import sys, clr.plots.schedules as p, clr.schedules as s; p.schedule(s.Fixed(1), 9); print(*sys.modules)"
+    script = "import sys, clr; clr.plots.schedule(clr.schedules.Fixed(1), 9); print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
 
