@@ -177,6 +177,42 @@ class Share(Message):
     interval: Bounds
 
 
+class EdgeFlag(Message):
+    """A best value within 5 % of an edge of its interval. `extend`: the part of a spec that widens it."""
+
+    coordinate: str
+    value: float
+    low: float
+    high: float
+    side: Literal["low", "high"]
+    extend: dict[str, Any]
+    advice: str
+
+
+class Confounds(Message):
+    """What an arm's finalist is besides its shape; rates are learning rates.
+
+    decay: weight decay x the sum of all rates. momentum: SGD's, or Adam's beta1. warmup: updates before the peak.
+    differences: to the baseline, in words.
+    """
+
+    peak: float
+    end: float
+    mean: float
+    decay: float
+    momentum: float
+    warmup: int
+    updates: int
+    differences: tuple[str, ...] = ()
+
+
+class TuningPoint(Message):
+    """The best validation value that so many random search trials of an arm are expected to find."""
+
+    trials: int
+    value: float
+
+
 class Reported(Message):
     """The recommended arm's figures to quote. `fresh`: on final seeds, which its choice never saw, so without flattery;
     `of`: seeds that were run."""
@@ -255,6 +291,9 @@ class ArmAnswer(Message):
     diverged: Share | None = Field(default=None, description="of the confirm runs")
     failed: Share | None = Field(default=None, description="of the confirm runs")
     final_values: dict[str, float] = Field(default_factory=dict, description="test metric by final seed")
+    edges: tuple[EdgeFlag, ...] = ()
+    confounds: Confounds | None = None
+    tuning: tuple[TuningPoint, ...] = Field(default=(), description="expected best of 1, 2, 4 ... random trials")
 
 
 class BestSchedule(Message):

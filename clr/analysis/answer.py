@@ -15,20 +15,25 @@ from clr import schedules, search_space, snippets
 from clr.analysis import (
     accounts,
     confirmed,
+    confounds,
     decision,
+    edges,
     intervals,
     peak_interval,
     price,
     selection,
     stages,
     target,
+    tuning,
     verdict,
 )
 from clr.analysis.decision import Decision
 from clr.analysis.intervals import clopper_pearson
+from clr.analysis.peak_interval import PeakInterval
 from clr.plan import ArmPlan, Plan
-from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Difference, Price, Reported, Share, ToTarget
+from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Confounds, Difference, Reported, Share, ToTarget
 from clr.results import Trial
+from clr.spec import Interval
 
 Status = Literal["provisional", "confirmed", "none"]
 
@@ -44,7 +49,9 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     confirmed: every confirm run has ended; ranked by mean test metric over the seeds that all confirmed arms have, arms
     with a diverged confirm run below the rest.
     """
-    arms = [_arm(plan, arm, trials) for arm in plan.arms]
+    settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
+    interval = settled.interval if settled is not None else None
+    arms = _told_apart(plan, [_arm(plan, arm, trials, interval) for arm in plan.arms])
     status = _status_of(plan, trials, arms)
     made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
     if status == "confirmed":
@@ -64,7 +71,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
         target=plan.target,
         iterations=plan.iterations,
-        notes=tuple(_notes(plan, ranked, trials)),
+        notes=tuple(_notes(plan, ranked, settled)),
         action=made.action,
         recommended=made.arm,
         loss=made.loss,
@@ -75,7 +82,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         noisy=made.noisy,
         ledger=accounts.ledger(plan, trials),
         unequal=accounts.unequal(plan),
-        price=_price(plan, made, ranked, trials),
+        price=price.of(plan, made, ranked, trials, interval) if interval else None,
         reported=reported,
         looks=plan.planned_looks,
     )
@@ -127,7 +134,7 @@ def _of(trials: Sequence[Trial], phase: str, arm: ArmPlan) -> list[Trial]:
     return sorted((t for t in trials if t.phase == phase and t.arm == arm.name), key=lambda t: t.number)
 
 
-def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
+def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial], interval: Interval | None) -> ArmAnswer:
     """One arm by itself; what compares it with others comes once every confirm run has ended."""
     search, confirm = _of(trials, "search", arm), confirmed.runs(plan, trials, arm.name)
     finalist = selection.finalist(search, plan.facts.direction)
@@ -159,8 +166,27 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> ArmAnswer:
         diverged=_share(confirm, "diverged"),
         failed=_share(confirm, "failed"),
         final_values=confirmed.values(confirmed.final_runs(plan, trials, arm.name)),
+        edges=edges.flags(plan, arm, finalist.params, interval) if finalist and interval else (),
+        confounds=confounds.of(plan, schedule) if schedule else None,
+        tuning=tuning.curve(plan, search),
         **_shrunk(plan, finalist, confirm),
     )
+
+
+def _told_apart(plan: Plan, arms: Sequence[ArmAnswer]) -> list[ArmAnswer]:
+    """The arms, each with what sets it apart from the baseline besides its shape."""
+    own = {arm.arm: arm.confounds for arm in arms}
+    baseline = own[plan.baseline]
+    return [
+        arm.model_copy(update={"confounds": _apart(plan, arm.confounds, baseline)}) if arm.arm != plan.baseline else arm
+        for arm in arms
+    ]
+
+
+def _apart(plan: Plan, arm: Confounds | None, baseline: Confounds | None) -> Confounds | None:
+    if arm is None or baseline is None:
+        return arm
+    return arm.model_copy(update={"differences": confounds.in_words(arm, baseline, plan.baseline)})
 
 
 def _share(confirm: Sequence[Trial], outcome: Literal["diverged", "failed"]) -> Share | None:
@@ -251,11 +277,6 @@ def _bounds(pair: intervals.Interval | None) -> Bounds | None:
     return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
 
 
-def _price(plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> Price | None:
-    settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
-    return price.of(plan, made, arms, trials, settled.interval) if settled is not None else None
-
-
 def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:
     if plan.target is None:
         return None
@@ -270,8 +291,7 @@ def _best(plan: Plan, first: ArmAnswer) -> BestSchedule | None:
     return BestSchedule(arm=first.arm, schedule=first.schedule, snippet=text)
 
 
-def _notes(plan: Plan, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> list[str]:
-    settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
+def _notes(plan: Plan, arms: Sequence[ArmAnswer], settled: PeakInterval | None) -> list[str]:
     notes = [*plan.notes, *(settled.notes if settled else ())]
     for arm in arms:
         lost = arm.confirm_failed + arm.confirm_diverged
@@ -283,4 +303,5 @@ def _notes(plan: Plan, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) -> li
         kept = arm.status == "confirmed"
         notes.append(f"{runs}; {'their seeds left the comparison of every arm' if kept else 'it was not compared'}.")
     notes += [f"{arm.arm}: {arm.difference.note}." for arm in arms if arm.difference and arm.difference.note]
+    notes += [flag.advice for arm in arms for flag in arm.edges]
     return notes

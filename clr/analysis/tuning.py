@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
+from clr.plan import Plan
+from clr.resources import TuningPoint
+from clr.results import Trial
 
 
 def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") -> float:
@@ -37,3 +41,19 @@ def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") 
         raise InvalidNumbers("k", f"must lie between 1 and the number of trials ({len(row)})", k)
     weights = np.array([math.comb(i - 1, k - 1) / math.comb(len(row), k) for i in range(k, len(row) + 1)])
     return float(sign * weights @ row[k - 1 :])
+
+
+def curve(plan: Plan, search: Sequence[Trial]) -> tuple[TuningPoint, ...]:
+    """What 1, 2, 4, 8 ... trials of an arm are expected to find, from those that were drawn at random.
+
+    These are the first round of its search, or every round where the sampler is random; a diverged trial stands as the
+    worst finite value. () where none finished.
+    """
+    drawn = [t for t in search if t.outcome in ("done", "diverged") and (t.round == 0 or plan.sampler == "random")]
+    finite = [t.value for t in drawn if t.value is not None and math.isfinite(t.value)]
+    if not finite:
+        return ()
+    worst = min(finite) if plan.facts.direction == "maximize" else max(finite)
+    values = [*finite, *[worst] * (len(drawn) - len(finite))]
+    counts = [2**power for power in range(len(values).bit_length())]
+    return tuple(TuningPoint(trials=k, value=expected_best(values, k, plan.facts.direction)) for k in counts)

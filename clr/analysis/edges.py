@@ -1,0 +1,82 @@
+"""Best values at an edge of what was searched: the search may have been too narrow there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from clr import search_space
+from clr.plan import ArmPlan, Plan
+from clr.resources import EdgeFlag
+from clr.spec import Interval, Range
+
+EDGE = 0.05
+"""Share of the interval, on the scale it was searched on, that counts as its edge."""
+WIDER = 4.0
+COORDINATES = ("peak_lr", "ratio")
+
+
+def flags(plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interval) -> tuple[EdgeFlag, ...]:
+    """Coordinates of an arm's best search trial within 5 % of an edge of their interval, with what widens it.
+
+    Args:
+        best: the trial's coordinates. interval: of every arm's peak rate.
+    """
+    return tuple(_flags(plan, arm, best, interval))
+
+
+def _flags(plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interval) -> Iterator[EdgeFlag]:
+    space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
+    for name in COORDINATES:
+        searched = space.get(name)
+        if searched is None or name not in best or searched.low is None or searched.high is None:
+            continue
+        if (place := _place(searched, float(best[name]))) is None or EDGE < place < 1 - EDGE:
+            continue
+        side = "low" if place <= EDGE else "high"
+        wider = _wider(name, searched.low, searched.high, side)
+        if wider is None:
+            continue
+        extend = _extend(arm, name, wider, searched.log)
+        yield EdgeFlag(
+            coordinate=name,
+            value=float(best[name]),
+            low=searched.low,
+            high=searched.high,
+            side="low" if side == "low" else "high",
+            extend=extend,
+            advice=(
+                f"{arm.name}: the best {name}, {best[name]:.3g}, lies at the {'lower' if side == 'low' else 'upper'} "
+                f"edge of {searched.low:.3g} to {searched.high:.3g}: a better one may lie beyond. Widen the search "
+                f"with {json.dumps(extend)}."
+            ),
+        )
+
+
+def _place(searched: Range, value: float) -> float | None:
+    """Where a value lies in its interval, 0 to 1, on its scale; None for an interval of one point."""
+    assert searched.low is not None and searched.high is not None
+    if not searched.low < searched.high:
+        return None
+    if not searched.log:
+        return (value - searched.low) / (searched.high - searched.low)
+    return math.log(value / searched.low) / math.log(searched.high / searched.low)
+
+
+def _wider(name: str, low: float, high: float, side: str) -> tuple[float, float] | None:
+    """The interval with four times the reach on that side, within the coordinate's rule; None where it can't grow."""
+    rule = search_space.rule(name, 1)
+    new = (max(rule.low, low / WIDER), high) if side == "low" else (low, min(rule.high, high * WIDER))
+    return None if new == (low, high) else new
+
+
+def _extend(arm: ArmPlan, name: str, wider: tuple[float, float], log: bool) -> dict[str, Any]:
+    """The part of a spec that asks for it: of all arms for a peak rate that all searched alike, else of this arm."""
+    low, high = float(f"{wider[0]:.4g}"), float(f"{wider[1]:.4g}")
+    if name == "peak_lr" and name not in arm.ranges:
+        return {"bounds": {"low": low, "high": high}}
+    return {
+        "arms": [{"name": arm.name, "family": arm.family, "search": {name: {"low": low, "high": high, "log": log}}}]
+    }
