@@ -287,6 +287,10 @@ class StudyHandle:
     def range_test(self) -> resources.RangeTestResource:
         return self._client._get(f"{self._path}/range-test", resources.RangeTestResource)
 
+    def report(self) -> str:
+        """The answer with its figures and how it was done: one self-contained HTML file."""
+        return self._client._send("GET", f"{self._path}/report").text
+
     def cancel(self) -> resources.StudyResource:
         """No slot of it starts any more; running trials stop within one evaluation interval."""
         return _read(self._client._send("POST", f"{self._path}/cancel"), resources.StudyResource)

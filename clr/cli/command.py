@@ -31,10 +31,13 @@ OWN = {
     "submit": Source("clr.cli.studies:submit", "Submit a study and print its id."),
     "status": Source("clr.cli.studies:status", "Show one study's progress, or list all studies."),
     "best": Source("clr.cli.studies:best", "Show which schedule is best, with evidence and a snippet."),
+    "report": Source("clr.cli.studies:report", "Write the answer with its figures as one HTML file."),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
-        "clr.cli.range_test:range_test", "Find base_lr and max_lr for a task: train along a ramp of rates, read the curves.", "worker"
+        "clr.cli.range_test:range_test",
+        "Find base_lr and max_lr for a task: train along a ramp of rates, read the curves.",
+        "worker",
     ),
     "schedules": Source("clr.cli.catalogue:schedules", "List the schedule families, or show one with its parameters."),
 }

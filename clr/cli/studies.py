@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -69,6 +70,22 @@ def best(study: StudyId, service: Service = None, token_file: TokenFile = None, 
     with client(service, token_file) as asked:
         found = asked.study(study).best()
     terminal.document(found) if json else terminal.data(render.answer(found))
+
+
+def report(
+    study: StudyId,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="STUDY.html")
+    ] = None,
+    service: Service = None,
+    token_file: TokenFile = None,
+    json: Json = False,
+) -> None:
+    """Write the answer with its figures and how it was done, as one HTML file; prints where it is."""
+    path = output or Path(f"{study}.html")
+    with client(service, token_file) as asked:
+        path.write_text(asked.study(study).report(), encoding="utf-8")
+    terminal.data(dumps({"report": str(path)}) if json else str(path))
 
 
 def cancel(study: StudyId, service: Service = None, token_file: TokenFile = None, json: Json = False) -> None:

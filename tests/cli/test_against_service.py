@@ -88,6 +88,13 @@ def test_best_shows_the_verdict_the_arms_and_the_snippet(clr, finished):
     assert "ScheduleLR" in shown.stdout
 
 
+def test_report_writes_one_html_file_and_prints_where(clr, finished, tmp_path):
+    written = clr("report", finished, "--output", str(tmp_path / "report.html"))
+
+    assert written.returncode == 0 and written.stdout.strip() == str(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
 def test_tasks_and_schedules_are_listed(clr):
     assert "digits" in clr("tasks").stdout
     assert "digits" in [task["name"] for task in json.loads(clr("tasks", "--json").stdout)]
