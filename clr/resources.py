@@ -354,6 +354,22 @@ class ScheduleResource(Message):
     coordinates: tuple[str, ...] = Field(description="what a search varies by default")
 
 
+class PreviewRequest(Message):
+    """A schedule to be looked at before anything trains."""
+
+    schedule: dict[str, Any] = Field(description="the schedule's document: its family and its parameters")
+    iterations: int = Field(ge=1, le=2**53, description="length of the run, in optimizer updates")
+    points: int = Field(default=1000, ge=2, le=10_000, description="rates at most, evenly spread from first to last")
+
+
+class SchedulePreview(Message):
+    """The learning rates of a schedule over a run: update `iterations[k]` trains at `rates[k]`."""
+
+    schedule: dict[str, Any] = Field(description="the document, without parameters at their default")
+    iterations: tuple[int, ...]
+    rates: tuple[float, ...]
+
+
 class TaskResource(TaskFacts):
     """A task that a worker announced; `live`: how many live workers have it."""
 

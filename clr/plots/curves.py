@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -72,13 +71,13 @@ def _figure_of(ax: Axes) -> Figure:
 def _draw(ax: Axes, schedules: Mapping[str, Schedule], iterations: int) -> None:
     if iterations < 1:
         raise ValueError(f"iterations must be at least 1 to draw a run, got {iterations!r}.")
-    shown = np.unique(np.linspace(0, iterations - 1, min(iterations, _MOST_POINTS)).round().astype(np.int64))
     for k, (name, drawn) in enumerate(schedules.items()):
         look: dict[str, Any] = {
             "color": _COLOURS[k % len(_COLOURS)],
             "linestyle": _DASHES[k // len(_COLOURS) % len(_DASHES)],
         }
-        ax.plot(shown, drawn(shown), lw=1.5, label=name, marker="." if len(shown) == 1 else "", **look)
+        shown, rates = drawn.sampled(iterations, _MOST_POINTS)
+        ax.plot(shown, rates, lw=1.5, label=name, marker="." if len(shown) == 1 else "", **look)
     ax.set(xlabel="iteration (optimizer update)", ylabel="learning rate")
     ax.margins(x=0.01)
     ax.grid(alpha=0.2)

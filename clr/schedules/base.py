@@ -89,6 +89,32 @@ class Schedule(ABC):
         """
         return self(np.arange(_argument(f"{self.family}.rates", "iterations", _LENGTH, iterations)))
 
+    def sampled(self, iterations: int, points: int) -> tuple[Iterations, Rates]:
+        """Iterations of a run and their rates, to be drawn: all of them, or so many, evenly spread from first to last.
+
+        A cycle shorter than a few times iterations / points does not show its shape.
+
+        Args:
+            iterations: length of the run [iterations], int >= 1.
+            points: how many at most, int >= 2.
+
+        Returns:
+            iterations [n] and rates [n], n <= points.
+
+        Raises:
+            InvalidSchedule: either is no such number.
+
+        Example:
+            >>> from clr.schedules import Linear
+            >>> Linear(lr=1.0, end_lr=0.0, iterations=1000).sampled(1001, points=5)
+            (array([   0,  250,  500,  750, 1000]), array([1.  , 0.75, 0.5 , 0.25, 0.  ]))
+        """
+        owner = f"{self.family}.sampled"
+        run = _argument(owner, "iterations", Count("length of the run [iterations]"), iterations)
+        most = _argument(owner, "points", Count("points at most", least=2), points)
+        at = np.unique(np.linspace(0, run - 1, min(run, most)).round().astype(np.int64))
+        return at, self(at)
+
     @property
     def length(self) -> int | None:
         """The run that the schedule is laid out for [iterations]; None where it fits a run of any length."""
@@ -162,7 +188,7 @@ class Schedule(ABC):
         return {"family": self.family, **{name: _document(value) for name, value in self._stated().items()}}
 
     @classmethod
-    def make(cls, **parameters: Any) -> Self:
+    def make(cls, /, **parameters: Any) -> Self:
         """The schedule with these parameters.
 
         Raises:

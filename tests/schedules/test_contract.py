@@ -193,6 +193,24 @@ def test_a_schedule_writes_itself_as_a_script_or_a_document(family):
 
 
 @every_family
+@pytest.mark.parametrize(("run", "points"), [(1, 2), (7, 10), (1000, 2), (10_000_000, 300), (2**53, 9)])
+def test_a_sample_of_a_run_holds_its_first_and_its_last_rate(family, run, points):
+    schedule = schedules.from_dict(PLAIN[family])
+
+    at, rates = schedule.sampled(run, points)
+
+    assert (at[0], at[-1]) == (0, run - 1)
+    assert len(at) == min(run, points) and (np.diff(at) > 0).all()
+    assert rates.tolist() == schedule(at).tolist()
+
+
+@pytest.mark.parametrize("name", ["cls", "self", "family", "length", "cycle"])
+def test_a_parameter_named_like_a_part_of_ours_is_unknown(name):
+    with pytest.raises(InvalidSchedule, match=f"{name} of fixed is not a parameter"):
+        schedules.make("fixed", **{"lr": 0.1, name: 1})
+
+
+@every_family
 def test_a_missing_and_an_unknown_parameter_are_named(family):
     parameters = {name: value for name, value in PLAIN[family].items() if name != "family"}
     required = schedules.json_schema(family)["required"][0]
