@@ -1,6 +1,12 @@
 """The optimizers by name, their options, ranges and defaults (standard library only: plan and page read this too).
 
-`clr.training.optimizers` builds them; the learning rate is not an option, it is the schedule's.
+All of torch.optim but three, each refused with its reason. Options and defaults are torch's, a pair of torch's being
+two options (betas -> beta1, beta2); sgd starts with momentum 0.9. The learning rate is no option, it is the schedule's.
+`clr.training.optimizers` builds them.
+
+Two things to know of torch's: asgd reads a rate one update late (its first two updates use the first rate), and
+evaluates the weights, not their average; muon updates matrices alone, so that adamw updates the other parameters, with
+the same rate (by default muon's steps are scaled to be as large as adamw's).
 """
 
 from __future__ import annotations
@@ -15,29 +21,83 @@ from clr.errors import UnknownName
 class Option(NamedTuple):
     """One option of an optimizer: its kind, the closed range [low, high] of its value, and its default."""
 
-    type: type[float] | type[bool]
+    type: type[float] | type[bool] | type[int]
     low: float
     high: float
     default: float | bool
 
 
+_BELOW_1 = 0.99999999
 _WEIGHT_DECAY = Option(float, 0.0, 10.0, 0.0)
-_ADAM = {
-    "beta1": Option(float, 0.0, 0.999999, 0.9),
-    "beta2": Option(float, 0.0, 0.99999999, 0.999),
-    "eps": Option(float, 1e-16, 1.0, 1e-8),
-}
+_DECOUPLED = Option(bool, 0, 1, False)
+_EPS = Option(float, 1e-16, 1.0, 1e-8)
+_BETAS = {"beta1": Option(float, 0.0, 0.999999, 0.9), "beta2": Option(float, 0.0, _BELOW_1, 0.999)}
+_ADAM = {**_BETAS, "eps": _EPS, "weight_decay": _WEIGHT_DECAY}
 
 OPTIMIZERS: dict[str, dict[str, Option]] = {
+    "adadelta": {
+        "rho": Option(float, 0.0, _BELOW_1, 0.9),
+        "eps": _EPS._replace(default=1e-6),
+        "weight_decay": _WEIGHT_DECAY,
+    },
+    "adafactor": {
+        "beta2_decay": Option(float, -10.0, 0.0, -0.8),
+        "eps1": Option(float, 0.0, 1.0, 0.0),  # 0: torch's None, the type's own epsilon
+        "eps2": Option(float, 0.0, 1.0, 1e-3),
+        "d": Option(float, 1.0, 1e6, 1.0),
+        "weight_decay": _WEIGHT_DECAY,
+    },
+    "adagrad": {
+        "lr_decay": Option(float, 0.0, 1.0, 0.0),
+        "initial_accumulator_value": Option(float, 0.0, 1e6, 0.0),
+        "eps": _EPS._replace(default=1e-10),
+        "weight_decay": _WEIGHT_DECAY,
+    },
+    "adam": {**_ADAM, "amsgrad": Option(bool, 0, 1, False)},
+    "adamax": _ADAM,
+    "adamw": {**_ADAM, "weight_decay": _WEIGHT_DECAY._replace(default=0.01), "amsgrad": Option(bool, 0, 1, False)},
+    "asgd": {
+        "lambd": Option(float, 0.0, 1.0, 1e-4),
+        "alpha": Option(float, 0.0, 1.0, 0.75),
+        "t0": Option(float, 0.0, 1e12, 1e6),
+        "weight_decay": _WEIGHT_DECAY,
+    },
+    "muon": {
+        "momentum": Option(float, 0.0, 0.9999, 0.95),
+        "nesterov": Option(bool, 0, 1, True),
+        "ns_steps": Option(int, 1, 50, 5),
+        "match_rms_adamw": Option(bool, 0, 1, True),
+        **_BETAS,
+        "eps": _EPS,
+        "weight_decay": _WEIGHT_DECAY._replace(default=0.1),
+    },
+    "nadam": {**_ADAM, "momentum_decay": Option(float, 0.0, 1.0, 0.004), "decoupled_weight_decay": _DECOUPLED},
+    "radam": {**_ADAM, "decoupled_weight_decay": _DECOUPLED},
+    "rmsprop": {
+        "alpha": Option(float, 0.0, _BELOW_1, 0.99),
+        "momentum": Option(float, 0.0, 0.9999, 0.0),
+        "centered": Option(bool, 0, 1, False),
+        "eps": _EPS,
+        "weight_decay": _WEIGHT_DECAY,
+    },
     "sgd": {
         "momentum": Option(float, 0.0, 0.9999, 0.9),
+        "dampening": Option(float, 0.0, 1.0, 0.0),
         "nesterov": Option(bool, 0, 1, False),
         "weight_decay": _WEIGHT_DECAY,
     },
-    "adam": {**_ADAM, "weight_decay": _WEIGHT_DECAY},
-    "adamw": {**_ADAM, "weight_decay": _WEIGHT_DECAY._replace(default=0.01)},
 }
 """name -> option -> (type, low, high, default)."""
+
+REFUSED = {
+    "lbfgs": "it evaluates the loss several times per update (torch's closure), so that an iteration is no longer one "
+    "update on one batch",
+    "rprop": "it takes only its very first step size from the learning rate, so that all schedules train alike",
+    "sparseadam": "it takes sparse gradients alone, and the models here have dense ones",
+}
+"""torch's optimizers that are not offered, and why."""
+
+_NORMALISING = frozenset({"adafactor", "adam", "adamax", "adamw", "muon", "nadam", "radam", "rmsprop"})
 
 
 def names() -> tuple[str, ...]:
@@ -45,14 +105,23 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(OPTIMIZERS))
 
 
+def normalises(name: str) -> bool:
+    """Whether an optimizer's step is about as large as the rate whatever the gradients' size: Adam and its kin.
+
+    Their rates lie lower than SGD's: a range test should look for them elsewhere.
+    """
+    return name in _NORMALISING
+
+
 def options(name: str) -> dict[str, Option]:
     """The options of an optimizer.
 
     Raises:
-        UnknownName: no optimizer of that name.
+        UnknownName: no optimizer of that name, or one that is refused: the message says why.
     """
     if name not in OPTIMIZERS:
-        raise UnknownName("optimizer", name, names())
+        reason = f"{name} can't be used here: {REFUSED[name]}." if name in REFUSED else ""
+        raise UnknownName("optimizer", name, names(), hint=reason)
     return OPTIMIZERS[name]
 
 
@@ -62,7 +131,7 @@ def check(name: str, given: Mapping[str, object]) -> list[str]:
     Example:
         >>> check("sgd", {"momentum": 2, "beta1": 0.9})
         ['momentum of sgd must lie in [0, 0.9999], got 2.', \
-'sgd has no option beta1. Its options: momentum, nesterov, weight_decay.']
+'sgd has no option beta1. Its options: momentum, dampening, nesterov, weight_decay.']
     """
     try:
         known = options(name)
@@ -70,8 +139,8 @@ def check(name: str, given: Mapping[str, object]) -> list[str]:
         return [str(error)]
     messages = [message for option, value in given.items() if (message := _fault(name, known, option, value))]
     merged = {option: spec.default for option, spec in known.items()} | dict(given)
-    if not messages and merged.get("nesterov") and not merged["momentum"]:
-        messages.append(f"nesterov of {name} needs momentum above 0, got {merged['momentum']!r}.")
+    if not messages and name == "sgd":
+        messages += _nesterov(merged)
     return messages
 
 
@@ -88,6 +157,18 @@ def complete(name: str, given: Mapping[str, float | bool]) -> dict[str, float | 
     return defaults | dict(given)
 
 
+def _nesterov(merged: Mapping[str, object]) -> list[str]:
+    """What torch's SGD demands of options together."""
+    if not merged["nesterov"]:
+        return []
+    messages = []
+    if not merged["momentum"]:
+        messages.append(f"nesterov of sgd needs momentum above 0, got {merged['momentum']!r}.")
+    if merged["dampening"]:
+        messages.append(f"nesterov of sgd needs dampening 0, got {merged['dampening']!r}.")
+    return messages
+
+
 def _fault(name: str, known: Mapping[str, Option], option: str, value: object) -> str:
     if option not in known:
         return f"{name} has no option {option}. Its options: {', '.join(known)}."
@@ -95,6 +176,8 @@ def _fault(name: str, known: Mapping[str, Option], option: str, value: object) -
     if spec.type is bool:
         return "" if isinstance(value, bool) else f"{option} of {name} must be true or false, got {value!r}."
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if number and isinstance(value, int | float) and spec.low <= value <= spec.high:
+    whole = spec.type is not int or value == math.floor(value) if number and isinstance(value, int | float) else False
+    if whole and isinstance(value, int | float) and spec.low <= value <= spec.high:
         return ""
-    return f"{option} of {name} must lie in [{spec.low:g}, {spec.high:.8g}], got {value!r}."
+    kind = "be a whole number" if spec.type is int else "lie"
+    return f"{option} of {name} must {kind} in [{spec.low:g}, {spec.high:.8g}], got {value!r}."

@@ -52,6 +52,22 @@ class TaskFacts(Message):
     description: str = ""
 
 
+class TrainingOptions(Message):
+    """How an update is computed, beside batch and optimizer; all off by default.
+
+    clip_norm: gradients whose 2-norm over all parameters is larger are scaled down to it; None leaves them alone.
+    accumulate: parts in which a batch is computed, one after the other: less memory, the same one update per batch.
+    label_smoothing: share of each target's weight that is spread evenly over the classes.
+    precision: "bf16" computes forward and loss of training under bfloat16 autocast; weights, the update and every
+    evaluation stay float32.
+    """
+
+    clip_norm: float | None = Field(default=None, gt=0)
+    accumulate: int = Field(default=1, ge=1, le=65_536)
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
 class TrialConfig(Message):
     """Everything that determines a trial: the same config gives the same bits on the same device, threads and versions.
 
@@ -66,6 +82,7 @@ class TrialConfig(Message):
     model_options: dict[str, Any] = Field(default_factory=dict)
     optimizer: str
     optimizer_options: dict[str, float | bool] = Field(default_factory=dict)
+    training: TrainingOptions = TrainingOptions()
     batch_size: int = Field(ge=1)
     iterations: int = Field(ge=1)
     evaluate_every: int = Field(ge=1)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clr.errors import FieldError, InvalidSpec
-from clr.protocol import Name
+from clr.protocol import Name, TrainingOptions
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -41,7 +41,7 @@ class TaskChoice(SpecPart):
 
 
 class ModelChoice(SpecPart):
-    name: Name
+    name: Annotated[str, Field(pattern=r"^(timm/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -187,6 +187,7 @@ class StudySpec(SpecPart):
     task: NamedTask
     model: NamedModel | None = None
     optimizer: NamedOptimizer = OptimizerChoice(name="sgd")
+    training: TrainingOptions = TrainingOptions()
     batch_size: int = Field(default=64, ge=1, le=65_536)
     budget: Budget = Budget(epochs=20)
     evaluate_every: int | None = Field(default=None, ge=1, le=MAX_ITERATIONS)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from clr import search_space
+from clr import optimizers, search_space
 from clr.protocol import Message, TaskFacts, TrialConfig
 from clr.results import Phase
 from clr.spec import ArmSpec, Interval, Range, StudySpec
@@ -240,6 +240,7 @@ def _base(spec: StudySpec, facts: TaskFacts, length: int, seed: int) -> TrialCon
         model_options=spec.model.options if spec.model else {},
         optimizer=spec.optimizer.name,
         optimizer_options=spec.optimizer.options,
+        training=spec.training,
         batch_size=spec.batch_size,
         iterations=length,
         evaluate_every=spec.evaluate_every or max(1, length // DEFAULT_EVALUATIONS),
@@ -271,7 +272,7 @@ def ramp_ends(spec: StudySpec) -> tuple[float, float]:
 
 
 def _is_adam(spec: StudySpec) -> bool:
-    return spec.optimizer.name.startswith("adam")
+    return optimizers.normalises(spec.optimizer.name)
 
 
 def arm_plan(arm: ArmSpec, spec: StudySpec, interval: Interval, cycles: tuple[int, int]) -> ArmPlan:

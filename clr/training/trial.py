@@ -17,8 +17,9 @@ from clr.protocol import TrialConfig
 from clr.results import Evaluation
 from clr.tasks.base import Task
 from clr.training import optimizers, range_test
-from clr.training.batches import Batches
 from clr.training.checkpoint import Contents
+from clr.training.feed import Feed
+from clr.training.gradients import gradients
 from clr.training.randomness import Randomness
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class LiveTrial:
     def __init__(self, config: TrialConfig, task: Task, device: str | torch.device) -> None:
         self.config, self.task, self.device = config, task, torch.device(device)
         splits = task.splits(config.split_seed, device)
-        self._train, self._test = splits.train, splits.test
+        self._test = splits.test
         in_range_test = config.phase == "range-test"
         self._validation = (
             range_test.validation_subset(splits.validation, config.split_seed) if in_range_test else splits.validation
@@ -44,7 +45,8 @@ class LiveTrial:
         self.model = task.model(config.model, config.model_options, config.seed).to(device).train()
         self.optimizer = optimizers.make(config.optimizer, config.optimizer_options, self.model)
         self._rates: list[float] = schedules.from_dict(config.schedule).rates(config.iterations).tolist()
-        self._batches = Batches(len(self._train), config.batch_size, config.seed, device)
+        self._feed = Feed(splits.train, config.batch_size, config.seed, config.iterations)
+        self._gradients = gradients(self.model, task, config.training, self.device)
         self.randomness = Randomness(config.seed, self.device)
         self.iteration = 0
         self.initial_loss: float | None = None
@@ -59,21 +61,18 @@ class LiveTrial:
 
     def updates(self) -> Callable[[int], Tensor]:
         """The function that makes update i and returns its loss, a scalar on the device. Reads nothing back from it."""
-        inputs, targets = self._train.inputs, self._train.targets
-        model, optimizer, loss_of = self.model, self.optimizer, self.task.loss
-        rates, batches = self._rates, self._batches
+        optimizer, feed, compute = self.optimizer, self._feed, self._gradients
+        augmented, seed, rates = self.task.augmented, self.config.seed, self._rates
         groups = [(group, float(group["lr_mult"])) for group in optimizer.param_groups]
 
         def update(iteration: int) -> Tensor:
             rate = rates[iteration]
             for group, multiplier in groups:
                 group["lr"] = rate * multiplier
-            batch = batches(iteration)
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(model(inputs.index_select(0, batch)), targets.index_select(0, batch))
-            loss.backward()  # type: ignore[no-untyped-call]
+            batch = feed(iteration)
+            loss = compute(augmented(batch.inputs, seed, iteration), batch.targets)
             optimizer.step()
-            return loss.detach()
+            return loss
 
         return update
 
