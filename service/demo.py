@@ -48,8 +48,9 @@ def demo(
             ended = study.wait(show)
         found = study.best()
         drawn = _draw(study, found, folder / "demo.png")
+        (folder / "report.html").write_text(study.report(), encoding="utf-8")
     terminal.document(found) if json else terminal.data(render.answer(found))
-    terminal.talk(f"\n{_why_equal(found)}\n\nThe picture: {drawn}")
+    terminal.talk(f"\n{_why_equal(found)}\n\nThe picture: {drawn}\nThe report:  {folder / 'report.html'}")
     storage = f"sqlite:///{folder / FILE}"
     terminal.talk(f"For Optuna's tools: optuna.load_study(study_name={study.id!r}, storage={storage!r})")
     if ended.state != "done":

@@ -85,6 +85,13 @@ def figures(answer: Answer, range_test: RangeTestResource, trials: Sequence[Tria
             "Every search trial, finalists ringed. An optimum at a dotted edge says that the interval was too narrow.",
             lambda ax: panels.peak_rates(ax, answer, searched, interval),
         )
+    if any(arm.tuning for arm in answer.arms):
+        yield Figure(
+            "tuning",
+            "Worth of tuning",
+            "The best validation metric that so many random trials are expected to find: flat needs little tuning.",
+            lambda ax: panels.worth_of_tuning(ax, answer),
+        )
 
 
 def _compared(answer: Answer) -> Iterator[Figure]:

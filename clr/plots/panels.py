@@ -142,6 +142,19 @@ def peak_rates(
     ax.legend(fontsize=7, ncols=2)
 
 
+def worth_of_tuning(ax: Axes, answer: Answer) -> None:
+    """Expected best validation metric of 1, 2, 4 ... random search trials, an arm a line: how much tuning it needs."""
+    factor, words = unit(answer)
+    for arm in answer.arms:
+        if arm.tuning:
+            trials, values = [p.trials for p in arm.tuning], [factor * p.value for p in arm.tuning]
+            ax.plot(trials, values, marker="o", ms=4, lw=1.4, label=arm.arm, **look(answer)[arm.arm])
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.set(xlabel="random search trials", ylabel=f"expected best validation {words}")
+    ax.legend(fontsize=7, ncols=2)
+
+
 def _rows(ax: Axes, names: Sequence[str]) -> None:
     ax.set_yticks(range(len(names)), list(names))
     ax.set_ylim(len(names) - 0.5, -0.5)

@@ -78,6 +78,12 @@ def test_it_draws_one_picture(demo: Demo) -> None:
     assert picture.startswith(b"\x89PNG") and len(picture) > 50_000
 
 
+def test_it_writes_the_report(demo: Demo) -> None:
+    report = (demo.folder / "report.html").read_text()
+
+    assert demo.answer.sentence.split(":")[0] in report and report.count("<svg") == 7
+
+
 def test_its_best_schedule_retrained_by_a_plain_script_gives_each_reported_value(demo: Demo) -> None:
     best = demo.answer.arms[0]
     assert best.schedule is not None and demo.answer.iterations is not None

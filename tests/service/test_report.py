@@ -51,7 +51,7 @@ def test_it_needs_nothing_from_elsewhere_and_is_small(report: str) -> None:
 def test_every_figure_is_whole_and_no_identifier_stands_twice(report: str) -> None:
     figures = re.findall(r"<svg.*?</svg>", report, flags=re.S)
 
-    assert len(figures) == 6
+    assert len(figures) == 7
     for figure in figures:
         ElementTree.fromstring(figure)
     identifiers = re.findall(r'id="([^"]+)"', report)
