@@ -9,6 +9,7 @@ ClrError
  ├── TaskError                        a task can't give its data or its model
  │    └── DataNotFound                where it was looked for, what was expected, how to get it
  ├── CheckpointError                  a checkpoint is missing or damaged
+ ├── SamplerFailed                    the helper process that searches for a sampler came to nothing
  ├── MissingExtra (ImportError)       an optional dependency is not installed; says how
  ├── NotFound                         the service has no such study, trial or worker
  ├── Conflict                         the request contradicts what is stored
@@ -116,6 +117,13 @@ class DataNotFound(TaskError):
 
 class CheckpointError(ClrError):
     """A checkpoint is missing or damaged."""
+
+
+class SamplerFailed(ClrError):
+    """The helper process that searches for a sampler died or took too long; the round is asked for again later."""
+
+    def __init__(self, sampler: str, reason: str) -> None:
+        super().__init__(f"The next round of a search by {sampler!r} could not be computed: {reason}.")
 
 
 class MissingExtra(ClrError, ImportError):

@@ -103,12 +103,15 @@ def _search(plan: Plan, arm: ArmPlan, interval: Interval, trials: Sequence[Trial
     if opened == len(arm.rounds) or not all(trial.ended for trial in trials):
         return []
     space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
-    history = [
-        [(trial.params, trial.value) for trial in trials if trial.round == r and trial.outcome in ("done", "diverged")]
-        for r in range(opened)
-    ]
+    history = [[_observed(trial) for trial in trials if trial.round == r] for r in range(opened)]
     points = search.suggest(
-        space, history, arm.rounds[opened], sampler=plan.sampler, seed=plan.sampler_seed, direction=plan.facts.direction
+        space,
+        history,
+        arm.rounds[opened],
+        sampler=plan.sampler,
+        seed=plan.sampler_seed,
+        direction=plan.facts.direction,
+        trials=arm.trials,
     )
     first = sum(arm.rounds[:opened])
     return [
@@ -123,6 +126,13 @@ def _search(plan: Plan, arm: ArmPlan, interval: Interval, trials: Sequence[Trial
         )
         for k, point in enumerate(points)
     ]
+
+
+def _observed(trial: Trial) -> search.Observed:
+    """A search trial as its sampler is told of it."""
+    if trial.outcome == "done" and trial.value is not None:
+        return trial.params, trial.value
+    return trial.params, None if trial.outcome == "diverged" else "failed"
 
 
 def _confirm(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:

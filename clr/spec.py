@@ -195,7 +195,7 @@ class StudySpec(SpecPart):
     bounds: Annotated[Literal["range-test"] | Interval, BeforeValidator(_bounds)] = "range-test"
     range_test: RangeTestOptions = RangeTestOptions()
     trials: int = Field(default=12, ge=1, le=MAX_TRIALS_PER_ARM, description="search trials per arm")
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: Literal["tpe", "random", "qmc", "cma-es", "gp", "grid"] = "tpe"
     round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
     confirm: Literal["all", "finalists"] = Field(default="all", description="which arms: all, or at most three")
     confirm_seeds: int = Field(default=5, ge=1, le=1000, description="default: 5, or the last look")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,9 @@ from clr.errors import InvalidNumbers
 from clr.plan import Plan
 from clr.resources import TuningPoint
 from clr.results import Trial
+
+RANDOM_AT_FIRST = ("tpe", "gp", "cma-es")
+FIRST, EVERY = range(1), range(sys.maxsize)
 
 
 def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") -> float:
@@ -47,9 +51,10 @@ def curve(plan: Plan, search: Sequence[Trial]) -> tuple[TuningPoint, ...]:
     """What 1, 2, 4, 8 ... trials of an arm are expected to find, from those that were drawn at random.
 
     These are the first round of its search, or every round where the sampler is random; a diverged trial stands as the
-    worst finite value. () where none finished.
+    worst finite value. () where none finished, or nothing was drawn at random (grid, qmc).
     """
-    drawn = [t for t in search if t.outcome in ("done", "diverged") and (t.round == 0 or plan.sampler == "random")]
+    rounds = FIRST if plan.sampler in RANDOM_AT_FIRST else EVERY if plan.sampler == "random" else ()
+    drawn = [t for t in search if t.outcome in ("done", "diverged") and t.round in rounds]
     finite = [t.value for t in drawn if t.value is not None and math.isfinite(t.value)]
     if not finite:
         return ()

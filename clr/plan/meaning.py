@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from clr import optimizers, schedules, search_space
+from clr import optimizers, sampler_process, schedules, search_space
 from clr.errors import FieldError, InvalidSchedule
 from clr.plan import ledger
 from clr.protocol import TaskFacts
@@ -29,7 +29,15 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
             checks that need sizes wait until a describe slot has found them.
         known_tasks: names that workers announced.
     """
-    found = [*_task(spec, known_tasks), *_size(spec), *_optimizer(spec), *_ramp(spec), *_names(spec), *_confirm(spec)]
+    found = [
+        *_task(spec, known_tasks),
+        *_size(spec),
+        *_optimizer(spec),
+        *_ramp(spec),
+        *_names(spec),
+        *_sampler(spec),
+        *_confirm(spec),
+    ]
     sized = facts is not None and facts.train_size > 0
     if facts is not None and spec.task.name in known_tasks:
         found += [*_task_options(spec, facts), *_fractions(spec, facts)]
@@ -59,6 +67,13 @@ def _size(spec: StudySpec) -> Iterator[FieldError]:
             "/trials",
             f"{len(spec.arms)} arms of {spec.trials} search and {confirm} confirm trials are "
             f"{slots:,} trials; a study has at most {MAX_SLOTS:,}",
+        )
+
+
+def _sampler(spec: StudySpec) -> Iterator[FieldError]:
+    if spec.sampler == "gp" and not sampler_process.available():
+        yield FieldError(
+            "/sampler", "gp needs torch where the service runs: pip install 'clr-sweep[train]', or take another sampler"
         )
 
 
