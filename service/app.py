@@ -53,6 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
+    # A service killed between a result and the next round left that study standing still.
+    await run_in_threadpool(parts.opener.open_due)
     recorder = Recorder(parts.database)
     recorder.start()
     try:
