@@ -144,7 +144,7 @@ def main() -> None:
 def draw(folder: Path, case: Case, exponential: RangeTest) -> None:
     """The exponential and the linear ramp of one net."""
     assert exponential.edge is not None
-    linear = tested(case, ramp="linear", high=2 * exponential.edge)
+    linear = tested(case, ramp="linear", high=3 * exponential.edge)
     print(f"\nThe same net, linear ramp\n{linear}")
     folder.mkdir(parents=True, exist_ok=True)
     matplotlib.rcParams["svg.hashsalt"] = "clr"  # so that the same curves give the same file

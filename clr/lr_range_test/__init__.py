@@ -93,7 +93,8 @@ def range_test(
         reset: what a seed's fresh weights are. (model, seed) writes them into the model, e.g.
             lambda model, seed: model.load_state_dict(make_model().state_dict()) (the global generators are seeded);
             True calls every layer's own reset_parameters. None: every seed begins at the weights as they are, which is
-            right for fine-tuning; the seeds then differ in batch order alone and agree better than fresh weights do.
+            right for fine-tuning; the seeds then differ in batch order alone, and agree on the rise better than
+            fresh weights do.
         rerun: whether a ramp that was too short is run again. Linear ramps are not.
         progress: called after each evaluation; what it raises ends the test.
 
@@ -250,7 +251,7 @@ def _notes(
     if how_reset is None:
         yield (
             "every seed began at the weights that the model has, and differs in batch order alone: right for "
-            "fine-tuning; fresh weights spread more, and reset=... gives each seed its own"
+            "fine-tuning; for training from scratch the rise looks surer than it is, and reset=... gives fresh weights"
         )
     if on_training_data:
         yield "no validation was given: the metric is measured on training examples"

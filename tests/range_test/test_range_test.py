@@ -119,6 +119,27 @@ def test_the_own_script_and_a_study_use_the_same_numbers() -> None:
     assert RAMP_RERUNS == 3
 
 
+def test_a_model_in_evaluation_mode_is_trained_in_training_mode_and_comes_back(problem: Any) -> None:
+    problem.model.eval()
+    modes: list[bool] = []
+    problem.optimizer.register_step_pre_hook(lambda *_: modes.append(problem.model[1].training))
+
+    problem.range_test(seeds=1, rerun=False)
+
+    assert len(modes) > 100 and all(modes)
+    assert not problem.model.training and not problem.model[1].training
+
+
+def test_parts_in_evaluation_mode_stay_in_it(problem: Any) -> None:
+    problem.model[1].eval()  # a frozen batch norm
+    modes: list[bool] = []
+    problem.optimizer.register_step_pre_hook(lambda *_: modes.append(problem.model[1].training))
+
+    problem.range_test(seeds=1, rerun=False)
+
+    assert len(modes) > 100 and not any(modes)
+
+
 # When it ends
 
 
@@ -156,7 +177,7 @@ def test_a_seed_whose_loss_is_not_finite_ends_there_and_the_curve_is_read(proble
     found = problem.range_test(seeds=3, reset=True)
 
     assert np.isnan(found.scores[:, found.rates > 0.6]).all()
-    assert found.edge == pytest.approx(0.5, rel=0.3)
+    assert 0.2 < found.edge < 0.6
 
 
 def test_training_that_fails_at_once_is_refused_with_the_rate(problem: Any) -> None:

@@ -182,6 +182,14 @@ def test_a_schedule_does_not_count_the_tests_updates_as_its_own(problem: Any) ->
     assert schedule.iteration == 1
 
 
+def test_torch_still_warns_of_a_schedule_that_is_stepped_before_the_optimizer(problem: Any) -> None:
+    schedule = LambdaLR(problem.optimizer, lambda i: 0.9**i)
+    problem.range_test(seeds=1, rerun=False)
+
+    with pytest.warns(UserWarning, match=r"`lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
+        schedule.step()
+
+
 def test_hooks_before_a_step_run_and_hooks_after_it_rest(problem: Any) -> None:
     seen = {"before": 0, "after": 0}
     problem.optimizer.register_step_pre_hook(lambda *_: seen.update(before=seen["before"] + 1))
