@@ -66,9 +66,8 @@ def _arms(found: Answer) -> Table:
 def _caption(found: Answer) -> str:
     if found.status == "provisional":
         return f"not confirmed: validation {found.metric} in the search, the best of several trials each, so flattering"
-    level = next((a.difference.interval.level for a in found.arms if a.difference and a.difference.interval), 0.95)
     unit = " in percent" if found.metric == "accuracy" else ""
-    paired = f"differences are paired by seed, their {level:.0%} intervals hold for all arms at once"
+    paired = f"differences are paired by seed, all their intervals hold at once in {found.level:.0%} of studies"
     return f"test {found.metric}{unit}; {paired}"
 
 
@@ -95,10 +94,8 @@ def _difference(difference: Difference | None, found: Answer) -> str:
 
 
 def peak_rate(arm: ArmAnswer) -> str:
-    """The highest rate of an arm's schedule, to three digits."""
-    schedule = arm.schedule or {}
-    rate = schedule.get("max_lr", schedule.get("lr"))
-    return ABSENT if rate is None else f"{rate:.3g}"
+    """The highest rate of the run, to three digits: an exp_range's first peak lies below its max_lr."""
+    return ABSENT if arm.confounds is None else f"{arm.confounds.peak:.3g}"
 
 
 def _figure(value: float, found: Answer, sign: str = "") -> str:

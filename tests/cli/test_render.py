@@ -11,6 +11,7 @@ from clr.resources import (
     ArmAnswer,
     BestSchedule,
     Bounds,
+    Confounds,
     Counts,
     Difference,
     PhaseProgress,
@@ -28,6 +29,7 @@ def an_arm(rank=1, arm="triangular2", mean=0.9712, **changes) -> ArmAnswer:
     fields = dict(
         rank=rank, arm=arm, family=arm, status="confirmed", params={}, search_value=0.99, search_trials=12,
         schedule={"family": arm, "base_lr": 0.001, "max_lr": 0.25, "step_size": 75.0}, search_failed=1,
+        confounds=Confounds(peak=0.25, end=0.001, mean=0.1, decay=0.0, momentum=0.9, warmup=75, updates=300),
         search_diverged=2, mean=mean, interval=Bounds(low=0.961, high=0.981), prediction=None,
         values={"1": 0.97, "2": 0.972}, confirm_failed=0, confirm_diverged=1,
         difference=Difference(mean=0.0103, interval=Bounds(low=-0.002, high=0.0226), pairs=2), to_target=None,
