@@ -71,7 +71,7 @@ class Feed:
         if isinstance(self.batches, list | tuple):
             order = np.random.default_rng([seed, number]).permutation(len(self.batches))
             return [self.batches[i] for i in order]
-        return self.batches() if callable(self.batches) else self.batches
+        return self.batches if isinstance(self.batches, Iterable) else self.batches()
 
     def sample(self, examples: int) -> list[Any]:
         """Batches of together about that many examples, all if there are fewer, the same at each call.

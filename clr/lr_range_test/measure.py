@@ -113,18 +113,19 @@ class Judge:
         total, count = 0.0, 0
         for batch in self._batches:
             outputs, targets = self._trainee.outputs(batch)
-            size = batch_size(batch)
-            total += self._of_batch(outputs, targets) * size
-            count += size
+            if self._metric == "accuracy":  # counted, so that the batches' size changes not even the last bit
+                total += int((outputs.argmax(dim=1) == targets).sum())
+                count += targets.numel()
+            else:
+                size = batch_size(batch)
+                total += self._of_batch(outputs, targets) * size
+                count += size
         return total / count if count else math.nan
 
     def _of_batch(self, outputs: Any, targets: Any) -> float:
-        if self._metric == "accuracy":
-            return float((outputs.argmax(dim=1) == targets).double().mean())
-        if self._metric == "loss":
-            return float(self._trainee.loss(outputs, targets))
-        assert callable(self._metric)
-        return float(self._metric(outputs, targets))
+        measure = self._trainee.loss if self._metric == "loss" else self._metric
+        assert callable(measure)
+        return float(measure(outputs, targets))
 
     def _has_classes(self) -> bool:
         """Whether the targets are class indices: integers, one for each row of scores."""

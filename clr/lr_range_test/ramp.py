@@ -102,4 +102,4 @@ def _updates(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.detach())
-    return [float(loss) for loss in torch.stack(losses).double().cpu()]
+    return [float(loss) for loss in torch.stack(losses).cpu().double()]
