@@ -287,6 +287,11 @@ class StudyHandle:
     def range_test(self) -> resources.RangeTestResource:
         return self._client._get(f"{self._path}/range-test", resources.RangeTestResource)
 
+    def export(self, table: str = "trials", form: str = "csv") -> bytes:
+        """Trials, curves or the finalists' rates as a file: json, csv or parquet."""
+        path = f"{self._path}/export"
+        return self._client._send("GET", path, params={"table": table, "format": form}).content
+
     def report(self) -> str:
         """The answer with its figures and how it was done: one self-contained HTML file."""
         return self._client._send("GET", f"{self._path}/report").text

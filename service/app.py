@@ -15,7 +15,7 @@ from service.access import Access
 from service.doorbell import Doorbell
 from service.opening import Opener
 from service.parts import Parts
-from service.routes import catalogue, health, report, studies, work
+from service.routes import catalogue, export, health, preview, report, studies, work
 from service.settings import Settings
 from service.store.database import OUTAGES, Database
 from service.store.record import Recorder
@@ -42,7 +42,15 @@ def create_app(settings: Settings) -> FastAPI:
         responses=problems.documented(400, 401, 403, 413, 415, 422, 500, 503),
     )
     app.state.parts = Parts(settings, database, doorbell, Opener(database, doorbell))
-    for router in (studies.router, report.router, catalogue.router, work.router, health.router):
+    for router in (
+        studies.router,
+        report.router,
+        export.router,
+        catalogue.router,
+        preview.router,
+        work.router,
+        health.router,
+    ):
         app.include_router(router)
     problems.install(app, OUTAGES)
     app.add_middleware(Access, settings=settings)

@@ -32,6 +32,7 @@ OWN = {
     "status": Source("clr.cli.studies:status", "Show one study's progress, or list all studies."),
     "best": Source("clr.cli.studies:best", "Show which schedule is best, with evidence and a snippet."),
     "report": Source("clr.cli.studies:report", "Write the answer with its figures as one HTML file."),
+    "export": Source("clr.cli.studies:export", "Write trials, curves or rate traces as CSV, JSON or Parquet."),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
@@ -40,6 +41,7 @@ OWN = {
         "worker",
     ),
     "schedules": Source("clr.cli.catalogue:schedules", "List the schedule families, or show one with its parameters."),
+    "plot": Source("clr.cli.plot:plot", "Draw schedules over a run: families, schedules, or a spec's arms.", "plots"),
 }
 # Commands of other rooms come from entry points; their modules are too heavy to load for a list.
 SUMMARIES = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -86,6 +88,45 @@ def report(
     with client(service, token_file) as asked:
         path.write_text(asked.study(study).report(), encoding="utf-8")
     terminal.data(dumps({"report": str(path)}) if json else str(path))
+
+
+class Table(StrEnum):
+    """What an export holds."""
+
+    trials = "trials"
+    curves = "curves"
+    rates = "rates"
+
+
+class Format(StrEnum):
+    """An export's file format."""
+
+    json = "json"
+    csv = "csv"
+    parquet = "parquet"
+
+
+def export(
+    study: StudyId,
+    table: Annotated[
+        Table, typer.Option("--table", help="Every slot, every evaluation, or the rate of every update.")
+    ] = Table.trials,
+    form: Annotated[Format, typer.Option("--format", help="File format.")] = Format.csv,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="standard output")
+    ] = None,
+    service: Service = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Write a study's trials, curves or the finalists' rate traces as CSV, JSON or Parquet."""
+    with client(service, token_file) as asked:
+        content = asked.study(study).export(table, form)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    else:
+        output.write_bytes(content)
+        terminal.talk(f"Written: {output}")
 
 
 def cancel(study: StudyId, service: Service = None, token_file: TokenFile = None, json: Json = False) -> None:

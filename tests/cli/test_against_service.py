@@ -1,8 +1,11 @@
 """The user's commands against a real service with a real worker."""
 
+import csv
+import io
 import json
 
 import pytest
+from pyarrow import parquet
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,18 @@ def test_report_writes_one_html_file_and_prints_where(clr, finished, tmp_path):
 
     assert written.returncode == 0 and written.stdout.strip() == str(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_export_writes_every_table_in_every_format(clr, finished, tmp_path):
+    trials = list(csv.DictReader(io.StringIO(clr("export", finished).stdout)))
+    curves = json.loads(clr("export", finished, "--table", "curves", "--format", "json").stdout)
+    clr("export", finished, "--table", "rates", "--format", "parquet", "-o", str(tmp_path / "rates.parquet"))
+    rates = parquet.read_table(tmp_path / "rates.parquet").to_pylist()
+
+    assert {trial["phase"] for trial in trials} >= {"search", "confirm"}
+    assert all(float(trial["params.peak_lr"]) > 0 for trial in trials if trial["phase"] == "search")
+    assert {point["number"] for point in curves} <= {int(trial["number"]) for trial in trials}
+    assert len(rates) == 20 * len({rate["arm"] for rate in rates}), "one row an update of each finalist"
 
 
 def test_tasks_and_schedules_are_listed(clr):
