@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from clr.protocol import LeaseRequest, Registration, Release, Renewal, Reports, Results
+from clr.resources import PreviewRequest
 from clr.spec import StudySpec
 from service.access import OPEN
 from service.problems import Problem
@@ -21,6 +22,7 @@ _MODELS = (
     Release,
     Reports,
     Results,
+    PreviewRequest,
     Problem,
 )  # those that no route declares as its body or answer
 

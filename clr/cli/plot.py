@@ -129,7 +129,7 @@ def _schedule(curve: _Asked, run: int) -> Schedule:
         UnknownName: no such family. InvalidSchedule: a parameter is wrong, or missing where no coordinate gives it.
     """
     known = search_space.coordinates(curve.family)
-    constants = {name: float(value) for name, value in curve.fixed.items() if name in known}
+    constants = {name: _coordinate(name, value, run) for name, value in curve.fixed.items() if name in known}
     own = {name: value for name, value in curve.fixed.items() if name not in known}
     required = schedules.json_schema(curve.family)["required"]
     if curve.whole or (not constants and set(required) <= set(own)):
@@ -137,6 +137,12 @@ def _schedule(curve: _Asked, run: int) -> Schedule:
     given = search_space.replaced(curve.family, own) | set(constants)
     shape = {name: SHAPE[name] for name in known if name not in given}
     return search_space.schedule(curve.family, constants, own, shape, run)
+
+
+def _coordinate(name: str, value: Any, run: int) -> float:
+    if fault := search_space.rule(name, run).fault(value):
+        raise InvalidSpec([FieldError(f"/{name}", fault)])
+    return float(value)
 
 
 def _named(curves: Sequence[tuple[str, Schedule]]) -> dict[str, Schedule]:

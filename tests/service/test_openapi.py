@@ -37,7 +37,7 @@ def test_every_refusal_is_described_as_a_problem(http):
 def test_the_examples_of_bodies_are_accepted(http, submit):
     document = http.get("/openapi.json").json()
 
-    for path in ("/v1/workers", "/v1/studies"):
+    for path in ("/v1/workers", "/v1/studies", "/v1/schedules/preview"):
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         answer = http.post(path, json={**body["example"], **({"task": "toy"} if path == "/v1/studies" else {})})
         assert answer.status_code in (200, 201), answer.text
@@ -52,7 +52,7 @@ def test_the_routes_are_those_that_are_promised(http):
         ("/v1/studies/{study}/cancel", "post"), ("/v1/studies/{study}/trials", "get"),
         ("/v1/studies/{study}/trials/{number}", "get"), ("/v1/studies/{study}/range-test", "get"),
         ("/v1/studies/{study}/best", "get"), ("/v1/studies/{study}/report", "get"),
-        ("/v1/tasks", "get"), ("/v1/schedules", "get"), ("/v1/workers", "get"),
+        ("/v1/tasks", "get"), ("/v1/schedules", "get"), ("/v1/schedules/preview", "post"), ("/v1/workers", "get"),
         ("/v1/workers", "post"), ("/v1/leases", "post"), ("/v1/leases/renew", "post"), ("/v1/leases/release", "post"),
         ("/v1/reports", "post"), ("/v1/results", "post"), ("/healthz", "get"), ("/readyz", "get"),
     }  # fmt: skip
