@@ -44,7 +44,7 @@ def test_every_call_of_the_walk_through_works(client: Client, tmp_path: Path) ->
     )
 
     assert done.returncode == 0, done.stderr
-    assert len(calls) == 8 and "curl" in script
+    assert len(calls) == 9 and "curl" in script
     said = done.stdout.split("----")
     assert '"status":"ok"' in said[0]
     assert all(family in said[1] for family in ("triangular2", "digits", "live"))
@@ -52,7 +52,7 @@ def test_every_call_of_the_walk_through_works(client: Client, tmp_path: Path) ->
     assert {"/arms/0/fixed/max_lr", "/trials"} <= {error["pointer"] for error in json.loads(said[4])["errors"]}
     assert '"next_cursor"' in said[5]
     assert '"provisional"' in said[6] or '"none"' in said[6] or '"confirmed"' in said[6]
-    assert '"cancelled"' in said[7]
+    assert '"cancelled"' in said[8]
 
 
 def test_the_spec_is_valid() -> None:
