@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import secrets
 import signal
@@ -45,8 +47,7 @@ class Site:
     workers: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        with socket.create_server((self.host, 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = _free_port(self.host)
         self.serve()
         self.client = Client(self.url, self.token or None, retries=20)
         wait_for(self._answers, "the service answers")
@@ -83,6 +84,18 @@ class Site:
 
     def submit(self, spec: dict[str, Any]) -> StudyHandle:
         return self.client.submit(spec)
+
+
+def _free_port(host: str) -> int:
+    """A port below those that the kernel gives out itself.
+
+    A worker that looks for a killed service on a port of the kernel's range may be given that very port as its own, is
+    then connected to itself, and the service can't have its port back.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server((host, port)):
+            return port
 
 
 @pytest.fixture(scope="module")
