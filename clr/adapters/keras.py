@@ -49,8 +49,6 @@ class _SetsRate:
             raise InvalidSchedule("model.compile", "steps_per_execution", rule, together)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
         optimizer = self._optimizer()
         optimizer.learning_rate = self.schedule(int(optimizer.iterations))
 
@@ -60,4 +58,5 @@ class _SetsRate:
 
     def _optimizer(self) -> Any:
         """The optimizer that makes the updates: loss scaling wraps it."""
-        return getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizer = self.model.optimizer  # on JAX, asking Keras for `self.model` brings the state back
+        return getattr(optimizer, "inner_optimizer", optimizer)

@@ -83,8 +83,8 @@ from clr.schedules import Triangular2
 class Recorder(keras.callbacks.Callback):
     # weights move by rate * 1: the loss is the mean of inputs of 1 times weights above the targets
     def __init__(self): super().__init__(); self.weights = []
-    def on_train_batch_end(self, batch, logs=None):  # looks at fit's state, without bringing it back
-        self.weights.append(float(self.model._jax_state["trainable_variables"][0][0, 0]))
+    def on_train_batch_end(self, batch, logs=None):  # `self.model` would bring the state back
+        self.weights.append(float(self._model._jax_state["trainable_variables"][0][0, 0]))
 
 recorder = Recorder()
 model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones", use_bias=False)])
