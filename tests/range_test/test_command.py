@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clr.cli import exits
+from clr.cli import command, exits
 
 SHORT = ("--task", "digits", "--iterations", "300")
 
 
-def clr(*arguments: str) -> Any:
-    return subprocess.run(
-        [sys.executable, "-m", "clr.cli", "range-test", *arguments],
-        check=False, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def clr(*arguments: str) -> Done:
+    """Runs the command line in this process: torch is loaded already."""
+    out, talk, codes = io.StringIO(), io.StringIO(), []
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(talk):
+        try:
+            command.run(["range-test", *arguments], exit=codes.append)
+        except SystemExit as ended:
+            codes.append(ended.code)
+    return Done(codes[-1] or 0, out.getvalue(), talk.getvalue())
 
 
 @pytest.fixture(scope="module")
