@@ -31,8 +31,14 @@ OWN = {
     "submit": Source("clr.cli.studies:submit", "Submit a study and print its id."),
     "status": Source("clr.cli.studies:status", "Show one study's progress, or list all studies."),
     "best": Source("clr.cli.studies:best", "Show which schedule is best, with evidence and a snippet."),
-    "report": Source("clr.cli.studies:report", "Write the answer with its figures as one HTML file."),
-    "export": Source("clr.cli.studies:export", "Write trials, curves or rate traces as CSV, JSON or Parquet."),
+    "report": Source(
+        "clr.cli.studies:report",
+        "Write the answer with its figures and how it was done, as one HTML file; prints where it is.",
+    ),
+    "export": Source(
+        "clr.cli.studies:export",
+        "Write a study's trials, curves or the finalists' rate traces as CSV, JSON or Parquet.",
+    ),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
