@@ -46,6 +46,10 @@ format: $(STATE)/dev ## let ruff put the code in order
 bench: $(STATE)/dev ## benchmarks: ratios side by side, printed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+.PHONY: calibrate
+calibrate: $(STATE)/all ## the analysis on studies whose truth is known: one table, under 15 minutes
+	$(BIN)/python -m calibration
+
 serve: $(STATE)/all ## the service with one worker on http://127.0.0.1:8000
 	$(BIN)/clr serve --workers 1
 
