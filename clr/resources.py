@@ -7,19 +7,66 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from clr.evidence import (
+    Action,
+    Bounds,
+    Confounds,
+    Crossing,
+    Difference,
+    EdgeFlag,
+    LedgerRow,
+    LengthArm,
+    LengthRanking,
+    Price,
+    Reported,
+    Share,
+    TargetRatio,
+    ToTarget,
+    TuningPoint,
+)
 from clr.protocol import Device, Message, TaskFacts
 from clr.results import Evaluation, Phase
 
+__all__ = [
+    "Action",
+    "Answer",
+    "ArmAnswer",
+    "AttemptResource",
+    "BestSchedule",
+    "Bounds",
+    "Confounds",
+    "Counts",
+    "Crossing",
+    "Difference",
+    "EdgeFlag",
+    "Health",
+    "LedgerRow",
+    "LengthArm",
+    "LengthRanking",
+    "Page",
+    "PhaseProgress",
+    "PreviewRequest",
+    "Price",
+    "RampCurve",
+    "RangeTestResource",
+    "Reported",
+    "SchedulePreview",
+    "ScheduleResource",
+    "Share",
+    "StudyResource",
+    "StudyState",
+    "StudySummary",
+    "TargetRatio",
+    "TaskResource",
+    "ToTarget",
+    "TrialResource",
+    "TrialState",
+    "TuningPoint",
+    "WorkerResource",
+]
+
 StudyState = Literal["queued", "running", "done", "failed", "cancelled"]
 TrialState = Literal["waiting", "running", "done", "diverged", "failed", "cancelled"]
-Action = Literal[
-    "use it",
-    "equivalent: take the simplest",
-    "undecided: take the highest confirmed mean",
-    "keep your baseline",
-    "no verdict: screened only",
-]
-"""What to do: every answer ends in exactly one. Only "equivalent" prefers the arm with fewer parameters."""
 T = TypeVar("T")
 
 
@@ -137,124 +184,6 @@ class RangeTestResource(Message):
     notes: tuple[str, ...] = ()
 
 
-class Bounds(Message):
-    """A two-sided interval at `level`."""
-
-    low: float
-    high: float
-    level: float = 0.95
-
-
-class Difference(Message):
-    """Paired difference to the baseline, arm minus baseline, over the seeds that every confirmed arm finished."""
-
-    mean: float
-    interval: Bounds | None
-    pairs: int
-    identical: bool = Field(default=False, description="the same value, seed by seed")
-    note: str = ""
-    pooled: Bounds | None = Field(default=None, description="seed-blocked Dunnett: one spread for all arms")
-    separate: Bounds | None = Field(default=None, description="Bonferroni paired t: this pair's own spread")
-    correlation: float | None = Field(default=None, description="of the two arms over seeds, that pairing achieved")
-
-
-class ToTarget(Message):
-    """Iterations to a validation target, per seed; `median` over the seeds that reached it."""
-
-    target: float
-    reached: int
-    of: int
-    median: float | None
-    per_seed: dict[str, int | None]
-    reason: str = ""
-
-
-class Share(Message):
-    """k of n runs, with the Clopper-Pearson interval of the share: 0 of 5 still allows 52 %."""
-
-    count: int
-    of: int
-    interval: Bounds
-
-
-class EdgeFlag(Message):
-    """A best value within 5 % of an edge of its interval. `extend`: the part of a spec that widens it."""
-
-    coordinate: str
-    value: float
-    low: float
-    high: float
-    side: Literal["low", "high"]
-    extend: dict[str, Any]
-    advice: str
-
-
-class Confounds(Message):
-    """What an arm's finalist is besides its shape; rates are learning rates.
-
-    decay: weight decay x the sum of all rates. momentum: SGD's, or Adam's beta1. warmup: updates before the peak.
-    differences: to the baseline, in words.
-    """
-
-    peak: float
-    end: float
-    mean: float
-    decay: float
-    momentum: float
-    warmup: int
-    updates: int
-    differences: tuple[str, ...] = ()
-
-
-class TuningPoint(Message):
-    """The best validation value that so many random search trials of an arm are expected to find."""
-
-    trials: int
-    value: float
-
-
-class Reported(Message):
-    """The recommended arm's figures to quote. `fresh`: on final seeds, which its choice never saw, so without flattery;
-    `of`: seeds that were run."""
-
-    arm: str
-    mean: float
-    interval: Bounds | None
-    prediction: Bounds | None
-    values: dict[str, float]
-    of: int
-    fresh: bool
-
-
-class LedgerRow(Message):
-    """What one phase and arm was given and what came of it. `iterations`: trained; `seconds`: device time."""
-
-    phase: Phase
-    arm: str
-    asked: int = Field(description="trials of the plan; of the range test with its reruns")
-    trained: int = Field(description="trials that ran to their end or diverged")
-    failed: int
-    iterations_asked: int
-    iterations: int
-    seconds: float
-
-
-class Price(Message):
-    """What more certainty costs: seeds of these arms that show a true difference of so much with 80 % power.
-
-    seeds, seconds: None where more than 1,000 seeds would be needed, or nothing was timed.
-    spec: a study that buys it, on seeds of its own; command: the line that submits it.
-    """
-
-    difference: float
-    arms: tuple[str, ...]
-    seeds: int | None
-    seconds: float | None
-    spec: dict[str, Any] | None
-    command: str | None
-    sentence: str
-
-
 class ArmAnswer(Message):
     """One arm of the answer, rank 1 first. Metrics are fractions.
 
@@ -291,6 +220,7 @@ class ArmAnswer(Message):
     diverged: Share | None = Field(default=None, description="of the confirm runs")
     failed: Share | None = Field(default=None, description="of the confirm runs")
     final_values: dict[str, float] = Field(default_factory=dict, description="test metric by final seed")
+    target_ratio: TargetRatio | None = Field(default=None, description="iterations to target against the baseline's")
     edges: tuple[EdgeFlag, ...] = ()
     confounds: Confounds | None = None
     tuning: tuple[TuningPoint, ...] = Field(default=(), description="expected best of 1, 2, 4 ... random trials")
@@ -330,6 +260,9 @@ class Answer(Message):
     unequal: str = Field(default="", description="why the arms did not have the same chances; no verdict then")
     price: Price | None = None
     reported: Reported | None = Field(default=None, description="what to quote of the recommended arm")
+    lengths: tuple[LengthRanking, ...] = Field(default=(), description="the arms ranked at each length, shortest first")
+    crossings: tuple[Crossing, ...] = ()
+    replicates: int = 1
     looks: tuple[int, ...] = Field(default=(), description="planned looks at the confirmed values, in seeds")
 
 

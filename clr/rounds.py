@@ -26,8 +26,13 @@ def due(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
     settled = peak_interval.settle(plan, ramps)
     if settled is None:
         return ()
-    slots = [slot for arm in plan.arms for slot in _search(plan, arm, settled.interval, _of(trials, "search", arm))]
-    if slots or not all(_search_over(arm, _of(trials, "search", arm)) for arm in plan.arms):
+    slots = [
+        slot
+        for replicate in range(plan.replicates)
+        for arm in plan.arms
+        for slot in _search(plan, arm, replicate, settled.interval, _of(trials, "search", arm))
+    ]
+    if slots or not all(_search_over(plan, arm, _of(trials, "search", arm)) for arm in plan.arms):
         return tuple(slots)
     return _confirm(plan, trials)
 
@@ -44,15 +49,17 @@ def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]
     if plan.range_test is not None:
         opened = sum(trial.phase == "range-test" for trial in trials)
         count["range-test", ""] = max(len(plan.range_test.seeds), opened)
-    searched = all(_search_over(arm, _of(trials, "search", arm)) for arm in plan.arms)
+    searched = all(_search_over(plan, arm, _of(trials, "search", arm)) for arm in plan.arms)
     for arm in plan.arms:
-        count["search", arm.name] = arm.trials
+        count["search", arm.name] = arm.trials * plan.replicates
     begun = any(trial.phase == "confirm" for trial in trials)
     for arm in plan.arms:
         in_vain = searched and selection.finalist(_of(trials, "search", arm), plan.facts.direction) is None
         opened = sum(trial.phase == "confirm" and trial.arm == arm.name for trial in trials)
         left_out = in_vain or (begun and not opened)
-        count["confirm", arm.name] = 0 if left_out else max(opened, len(plan.confirm_seeds))
+        target = len(plan.target_seeds) if arm.name == plan.baseline else 0
+        asked = len(plan.confirm_seeds) * (1 + len(plan.shorter)) + target
+        count["confirm", arm.name] = 0 if left_out else max(opened, asked)
     return count
 
 
@@ -93,36 +100,39 @@ def _range_test(plan: Plan, round_: int, low: float, high: float) -> tuple[Plann
     )
 
 
-def _search_over(arm: ArmPlan, trials: Sequence[Trial]) -> bool:
-    return len(trials) == arm.trials and all(trial.ended for trial in trials)
+def _search_over(plan: Plan, arm: ArmPlan, trials: Sequence[Trial]) -> bool:
+    return len(trials) == arm.trials * plan.replicates and all(trial.ended for trial in trials)
 
 
-def _search(plan: Plan, arm: ArmPlan, interval: Interval, trials: Sequence[Trial]) -> list[PlannedSlot]:
-    """The arm's next search round, if its former one has ended."""
-    opened = len({trial.round for trial in trials})
-    if opened == len(arm.rounds) or not all(trial.ended for trial in trials):
+def _search(plan: Plan, arm: ArmPlan, replicate: int, interval: Interval, trials: Sequence[Trial]) -> list[PlannedSlot]:
+    """The next search round of an arm's replicate, if its former one has ended."""
+    before = replicate * len(arm.rounds)
+    own = [trial for trial in trials if before <= trial.round < before + len(arm.rounds)]
+    opened = len({trial.round for trial in own})
+    if opened == len(arm.rounds) or not all(trial.ended for trial in own):
         return []
     space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
-    history = [[_observed(trial) for trial in trials if trial.round == r] for r in range(opened)]
+    history = [[_observed(trial) for trial in own if trial.round == before + r] for r in range(opened)]
+    sampler_seed, seed = plan.replicate_seeds(replicate)
     points = search.suggest(
         space,
         history,
         arm.rounds[opened],
         sampler=plan.sampler,
-        seed=plan.sampler_seed,
+        seed=sampler_seed,
         direction=plan.facts.direction,
         trials=arm.trials,
     )
-    first = sum(arm.rounds[:opened])
+    first = replicate * arm.trials + sum(arm.rounds[:opened])
     return [
         PlannedSlot(
             phase="search",
             arm=arm.name,
-            round=opened,
+            round=before + opened,
             position=k,
             number=plan.number("search", arm.name, first + k),
             params=point,
-            config=_config(plan, arm, point),
+            config=_config(plan, arm, point).model_copy(update={"seed": seed, "split_seed": seed}),
         )
         for k, point in enumerate(points)
     ]
@@ -136,15 +146,19 @@ def _observed(trial: Trial) -> search.Observed:
 
 
 def _confirm(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
-    """The stage of the confirm phase that is due: each of its arms on the same seeds."""
-    stage = stages.due(plan, trials)
-    return tuple(slot for name in stage.arms for slot in _runs(plan, stage, plan.arm(name), trials)) if stage else ()
+    """The stages of the confirm phase that are due: each of their arms on the same seeds."""
+    return tuple(
+        slot
+        for stage in stages.due(plan, trials)
+        for name in stage.arms
+        for slot in _runs(plan, stage, plan.arm(name), trials)
+    )
 
 
 def _runs(plan: Plan, stage: stages.Stage, arm: ArmPlan, trials: Sequence[Trial]) -> Iterator[PlannedSlot]:
-    finalist = stages.finalist(plan, trials, arm)
+    finalist = stages.finalist(plan, trials, arm, stage.replicate)
     assert finalist is not None, "an arm without a finished search trial is in no stage"
-    config = _config(plan, arm, finalist.params)
+    config = _at_length(plan, _config(plan, arm, finalist.params), stage.iterations)
     for k, seed in enumerate(stage.seeds):
         yield PlannedSlot(
             phase="confirm",
@@ -155,6 +169,17 @@ def _runs(plan: Plan, stage: stages.Stage, arm: ArmPlan, trials: Sequence[Trial]
             params=dict(finalist.params),
             config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}),
         )
+
+
+def _at_length(plan: Plan, config: TrialConfig, iterations: int) -> TrialConfig:
+    """The run at another length: its schedule stretched, so that cycles keep their number, evaluated as often."""
+    if iterations == plan.iterations:
+        return config
+    schedule = schedules.from_dict(config.schedule).stretched(iterations, of=plan.iterations)
+    every = max(1, round(config.evaluate_every * iterations / plan.iterations))
+    return config.model_copy(
+        update={"schedule": schedule.to_dict(), "iterations": iterations, "evaluate_every": min(every, iterations)}
+    )
 
 
 def _config(plan: Plan, arm: ArmPlan, point: search_space.Params) -> TrialConfig:

@@ -17,6 +17,7 @@ from clr.protocol import Name, TrainingOptions
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Length = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Look = Annotated[int, Field(ge=2, le=1000)]
 MAX_ITERATIONS = 10_000_000
 MAX_TRIALS_PER_ARM = 10_000
@@ -181,6 +182,9 @@ class StudySpec(SpecPart):
     confirm: all arms, or "finalists": the baseline and the best of the search, at most three.
     looks: planned looks at the confirmed values, in seeds, e.g. [3, 5, 10]: the level is split between them, and the
         first that settles the comparison is the last.
+    lengths: confirms the arms at these shares of the run, too, schedules stretched to each.
+    replicates: judges each family under this tuning budget, not one configuration of it.
+    target_seeds: the target is the median final validation value of so many extra runs of the baseline.
     """
 
     name: str = Field(default="", max_length=200)
@@ -203,7 +207,10 @@ class StudySpec(SpecPart):
     final_seeds: int = Field(default=0, ge=0, le=1000, description="fresh seeds for the best set, once it is found")
     baseline: str = Field(default="", description='the arm to compare with; default "fixed", else the first')
     margin: float | None = Field(default=None, ge=0, description="largest difference that does not matter")
+    lengths: tuple[Length, ...] = Field(default=(), max_length=10, description="shares of the run, the last is 1.0")
+    replicates: int = Field(default=1, ge=1, le=100, description="search and confirm so often, each from new seeds")
     target: float | None = Field(default=None, description="validation metric for iterations-to-target")
+    target_seeds: int = Field(default=0, ge=0, le=1000, description="baseline seeds that set the target instead")
     priority: int = Field(default=0, ge=-1000, le=1000, description="higher runs first")
     seed: int = Field(default=0, ge=0, lt=2**63)
 
@@ -222,6 +229,13 @@ class StudySpec(SpecPart):
         if any(later <= earlier for earlier, later in pairwise(looks)):
             raise ValueError(f"must rise, each look at more seeds than the one before, got {list(looks)}")
         return looks
+
+    @field_validator("lengths")
+    @classmethod
+    def _lengths_rise_to_the_whole(cls, lengths: tuple[float, ...]) -> tuple[float, ...]:
+        if any(later <= earlier for earlier, later in pairwise(lengths)) or (lengths and lengths[-1] != 1.0):
+            raise ValueError(f"must rise to 1.0, the study's own length, got {list(lengths)}")
+        return lengths
 
     @property
     def baseline_arm(self) -> str:

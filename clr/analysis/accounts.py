@@ -20,13 +20,14 @@ def _rows(plan: Plan, trials: Sequence[Trial]) -> Iterator[LedgerRow]:
         count = max(len(plan.range_test.seeds), len(ramps))
         yield _row("range-test", "", ramps, count, count * plan.range_test.iterations)
     for arm in plan.arms:
-        yield _row("search", arm.name, _of(trials, "search", arm), arm.trials, arm.trials * plan.iterations)
+        asked = arm.trials * plan.replicates
+        yield _row("search", arm.name, _of(trials, "search", arm), asked, asked * plan.iterations)
     begun = any(trial.phase == "confirm" for trial in trials)
     for arm in plan.arms:
         found = _of(trials, "confirm", arm)
         # Looks may stop early, and finalists are not all arms: what counts is what was opened.
-        asked = [trial.iterations for trial in found] if begun else [plan.iterations] * len(plan.confirm_seeds)
-        yield _row("confirm", arm.name, found, len(asked), sum(asked))
+        runs = [trial.iterations for trial in found] if begun else [plan.iterations] * len(plan.confirm_seeds)
+        yield _row("confirm", arm.name, found, len(runs), sum(runs))
 
 
 def _of(trials: Sequence[Trial], phase: Phase, arm: ArmPlan) -> list[Trial]:

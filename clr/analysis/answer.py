@@ -19,8 +19,10 @@ from clr.analysis import (
     decision,
     edges,
     intervals,
+    lengths,
     peak_interval,
     price,
+    reaching,
     selection,
     stages,
     target,
@@ -31,7 +33,7 @@ from clr.analysis.decision import Decision
 from clr.analysis.intervals import clopper_pearson
 from clr.analysis.peak_interval import PeakInterval
 from clr.plan import ArmPlan, Plan
-from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Confounds, Difference, Reported, Share, ToTarget
+from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Confounds, Difference, Reported, Share
 from clr.results import Trial
 from clr.spec import Interval
 
@@ -55,10 +57,11 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
     status = _status_of(plan, trials, arms)
     made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
     if status == "confirmed":
-        arms = [_with_figures(plan, arm, made) for arm in arms]
+        arms = reaching.with_target(plan, [_with_figures(plan, arm, made) for arm in arms], trials)
     else:
         arms = [arm.model_copy(update=NOT_YET) for arm in arms]
     ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
+    ladder = lengths.rankings(plan, trials, made.names) if status == "confirmed" else ()
     reported = _reported(plan, made, ranked, trials)
     return Answer(
         study=study,
@@ -69,7 +72,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         sentence=verdict.sentence(plan, ranked, status, made, reported),
         arms=tuple(ranked),
         best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
-        target=plan.target,
+        target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
         iterations=plan.iterations,
         notes=tuple(_notes(plan, ranked, settled)),
         action=made.action,
@@ -84,6 +87,9 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         unequal=accounts.unequal(plan),
         price=price.of(plan, made, ranked, trials, interval) if interval else None,
         reported=reported,
+        lengths=ladder,
+        crossings=lengths.crossings(ladder),
+        replicates=plan.replicates,
         looks=plan.planned_looks,
     )
 
@@ -101,7 +107,7 @@ NOT_YET: dict[str, Any] = {
 def _status_of(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> Status:
     runs = [trial for trial in trials if trial.phase == "confirm"]
     whole = bool(runs) and all(trial.outcome in ("done", "diverged", "failed") for trial in runs)
-    if whole and stages.due(plan, trials) is None and any(arm.status == "confirmed" for arm in arms):
+    if whole and not stages.due(plan, trials) and any(arm.status == "confirmed" for arm in arms):
         return "confirmed"
     return "none" if all(arm.search_value is None for arm in arms) else "provisional"
 
@@ -159,7 +165,7 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial], interval: Interval |
         confirm_failed=confirmed.count(confirm, "failed"),
         confirm_diverged=confirmed.count(confirm, "diverged"),
         difference=None,
-        to_target=_to_target(plan, confirm),
+        to_target=None,
         seconds=sum(t.seconds for t in [*search, *confirm]),
         trials=tuple(t.number for t in confirm),
         search_trial=finalist.number if finalist else None,
@@ -225,7 +231,7 @@ def _with_figures(plan: Plan, arm: ArmAnswer, made: Decision) -> ArmAnswer:
     """Mean, intervals and difference of a confirmed arm, over the seeds that every confirmed arm has."""
     if arm.arm not in made.names or not made.seeds:
         return arm
-    summary = intervals.mean([arm.values[seed] for seed in made.seeds], resolution=decision.resolution(plan))
+    summary = intervals.mean([made.values[arm.arm][seed] for seed in made.seeds], resolution=decision.resolution(plan))
     figures = {
         "mean": summary.mean,
         "interval": _bounds(summary.interval),
@@ -241,7 +247,7 @@ def _reported(plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Seq
     if arm is None:
         return None
     final = confirmed.final_runs(plan, trials, arm.arm)
-    values = arm.final_values or {seed: arm.values[seed] for seed in made.seeds}
+    values = arm.final_values or {seed: made.values[arm.arm][seed] for seed in made.seeds}
     summary = intervals.mean(list(values.values()), resolution=decision.resolution(plan))
     return Reported(
         arm=arm.arm,
@@ -277,13 +283,6 @@ def _bounds(pair: intervals.Interval | None) -> Bounds | None:
     return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
 
 
-def _to_target(plan: Plan, confirm: Sequence[Trial]) -> ToTarget | None:
-    if plan.target is None:
-        return None
-    curves = {str(t.seed): t.curve for t in confirm if t.outcome == "done"}
-    return target.summary(curves, plan.facts.metric, plan.target, plan.facts.direction)
-
-
 def _best(plan: Plan, first: ArmAnswer) -> BestSchedule | None:
     if first.schedule is None:
         return None
@@ -293,6 +292,8 @@ def _best(plan: Plan, first: ArmAnswer) -> BestSchedule | None:
 
 def _notes(plan: Plan, arms: Sequence[ArmAnswer], settled: PeakInterval | None) -> list[str]:
     notes = [*plan.notes, *(settled.notes if settled else ())]
+    if plan.replicates > 1:
+        notes.append("Each arm's schedule is that of its replicate with the best validation value.")
     for arm in arms:
         lost = arm.confirm_failed + arm.confirm_diverged
         if not lost:

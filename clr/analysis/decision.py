@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clr import search_space
 from clr.analysis import accounts, comparison, confirmed
@@ -27,6 +27,7 @@ class Decision:
         found: the comparison of its rows; None where there was nothing to compare.
         level: of all differences at once, and of the best set.
         why: why there is no verdict; "" where there is one.
+        values: of each arm by seed (or replicate); rows and columns of the table are among them.
     """
 
     action: Action
@@ -37,6 +38,7 @@ class Decision:
     found: Comparison | None = None
     level: float = LEVEL
     why: str = ""
+    values: confirmed.Values = field(default_factory=dict)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ def of_values(plan: Plan, values: confirmed.Values, diverged: Mapping[str, int],
     """
     names, seeds = tuple(values), confirmed.shared(values)
     if why := _nothing_to_compare(plan, names, seeds):
-        return Decision(SCREENED, names=names, seeds=seeds, level=level, why=why)
+        return Decision(SCREENED, names=names, seeds=seeds, level=level, why=why, values=values)
     found = comparison.compare(
         [[values[name][seed] for seed in seeds] for name in names],
         baseline=names.index(plan.baseline),
@@ -87,10 +89,10 @@ def of_values(plan: Plan, values: confirmed.Values, diverged: Mapping[str, int],
         eligible=[k for k, name in enumerate(names) if not diverged.get(name)],
     )
     if why := _no_verdict(plan, found):
-        return Decision(SCREENED, names=names, seeds=seeds, found=found, level=level, why=why)
+        return Decision(SCREENED, names=names, seeds=seeds, found=found, level=level, why=why, values=values)
     advised = comparison.recommend(found, margin(plan), _simplest_first(plan, names, values, seeds))
     arm = None if advised.arm is None else names[advised.arm]
-    return Decision(advised.action, arm, advised.loss, names, seeds, found, level)
+    return Decision(advised.action, arm, advised.loss, names, seeds, found, level, values=values)
 
 
 def _nothing_to_compare(plan: Plan, names: Sequence[str], seeds: Sequence[str]) -> str:

@@ -45,7 +45,11 @@ def of(
         return None
     seeds = comparison.seeds_needed(spread, difference, len(names), made.level, POWER)
     seeds = None if seeds is None or seeds > MOST_SEEDS else max(2, seeds)
-    spec = None if seeds is None else _spec(plan, [arm for arm in arms if arm.arm in names], seeds, interval)
+    spec = (
+        _spec(plan, [arm for arm in arms if arm.arm in names], seeds, interval)
+        if seeds is not None and plan.replicates == 1
+        else None
+    )
     seconds = None if seeds is None else _seconds(plan, names, trials, seeds)
     return Price(
         difference=difference,
@@ -79,7 +83,7 @@ def _in_question(plan: Plan, made: Decision, arms: Sequence[ArmAnswer]) -> tuple
 def _seconds(plan: Plan, names: Sequence[str], trials: Sequence[Trial], seeds: int) -> float | None:
     """Device seconds: what a confirm run of each arm took, times the seeds."""
     runs = [[t.seconds for t in confirmed.runs(plan, trials, name) if t.outcome == "done"] for name in names]
-    if not all(runs) or not any(map(sum, runs)):
+    if plan.replicates > 1 or not all(runs) or not any(map(sum, runs)):
         return None
     return seeds * math.fsum(fmean(found) for found in runs)
 
@@ -110,6 +114,8 @@ def _fixed(arm: ArmAnswer) -> dict[str, Any]:
 
 def _sentence(plan: Plan, difference: float, names: Sequence[str], seeds: int | None, seconds: float | None) -> str:
     shown = f"To see a difference of {amount(plan, difference)} between {', '.join(names)}"
+    if plan.replicates > 1:
+        return f"{shown} with {100 * POWER:g} % power takes {seeds or 'more than 1,000'} replicates."
     if seeds is None:
         return f"{shown} would take more than {MOST_SEEDS:,} seeds of each: ask for a wider margin."
     hours = "" if seconds is None else f", about {_duration(seconds)} of device time"

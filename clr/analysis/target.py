@@ -1,20 +1,27 @@
 """Iterations to a target on validation curves: when had a run reached it for good enough?
 
 A single evaluation crosses a target by luck (with 50 evaluations one standard deviation below it, almost surely), so a
-target counts as reached at the first of two evaluations in a row at or beyond it.
+target counts as reached at the first of two evaluations in a row at or beyond it. Cyclic schedules dip between their
+cycles' ends, where nobody would stop: every arm is judged at stop points, ends of its own cycles or, for the rest, the
+same spacing.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
+from clr import search_space
+from clr.analysis import confirmed
 from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
+from clr.plan import ArmPlan, Plan
 from clr.resources import ToTarget
-from clr.results import Evaluation
+from clr.results import Evaluation, Trial
+from clr.schedules import Schedule
 
 
 def iterations_to(
@@ -41,14 +48,52 @@ def iterations_to(
     return None
 
 
+def cycle(plan: Plan, arm: ArmPlan, schedule: Schedule) -> float | None:
+    """Length of an arm's cycles [iterations]; None for an arm without."""
+    step_size = schedule.to_dict().get("step_size")
+    cyclic = "cycles" in search_space.coordinates(arm.family) and isinstance(step_size, int | float)
+    return min(2.0 * step_size, float(plan.iterations)) if cyclic and step_size is not None else None
+
+
+def at_stop_points(curve: Sequence[Evaluation], spacing: float | None) -> tuple[Evaluation, ...]:
+    """The evaluations nearest to multiples of `spacing` [iterations], each once; all where there is no spacing."""
+    if spacing is None or not curve:
+        return tuple(curve)
+    ordered = sorted(curve, key=lambda e: e.iteration)
+    at = [e.iteration for e in ordered]
+    kept: dict[int, Evaluation] = {}
+    for k in range(1, int(at[-1] / spacing + 0.5) + 1):
+        place = bisect.bisect_left(at, k * spacing)
+        near = [i for i in (place - 1, place) if 0 <= i < len(at)]
+        chosen = ordered[min(near, key=lambda i: (abs(at[i] - k * spacing), i))]
+        kept[chosen.iteration] = chosen
+        if len(kept) == len(at):
+            break
+    return tuple(kept[iteration] for iteration in sorted(kept))
+
+
+def of_baseline(plan: Plan, trials: Sequence[Trial]) -> float | None:
+    """The target: given, or the median final validation value of the baseline's extra runs; None without either."""
+    if plan.target is not None:
+        return plan.target
+    last = [
+        run.curve[-1].metrics[plan.facts.metric]
+        for run in confirmed.target_runs(plan, trials)
+        if run.outcome == "done" and run.curve and plan.facts.metric in run.curve[-1].metrics
+    ]
+    return float(median(last)) if last else None
+
+
 def summary(
     curves: Mapping[str, Sequence[Evaluation]], metric: str, target: float, direction: Direction = "maximize"
 ) -> ToTarget:
     """Per seed and over seeds; `reason` says why a seed, or the median, has no number.
 
     Args:
-        curves: validation curve of each finished run, by seed.
+        curves: validation curve of each finished run at its stop points, by seed.
     """
+    counts = [sum(metric in e.metrics for e in curve) for curve in curves.values()]
+    gaps = [b.iteration - a.iteration for curve in curves.values() for a, b in pairwise(curve)]
     per_seed = {seed: iterations_to(curve, metric, target, direction) for seed, curve in curves.items()}
     reached = [iteration for iteration in per_seed.values() if iteration is not None]
     return ToTarget(
@@ -58,6 +103,8 @@ def summary(
         median=float(median(reached)) if reached else None,
         per_seed=per_seed,
         reason=_reason(curves, metric, len(reached)),
+        stop_points=max(counts) if counts else None,
+        spacing=max(gaps) if gaps else None,
     )
 
 
@@ -67,6 +114,6 @@ def _reason(curves: Mapping[str, Sequence[Evaluation]], metric: str, reached: in
     if reached == len(curves):
         return ""
     if all(sum(metric in e.metrics for e in curve) < 2 for curve in curves.values()):
-        return f"no run has two evaluations of {metric}: evaluate more often"
+        return f"no run has two evaluations of {metric} where a user could stop: evaluate more often"
     missed = len(curves) - reached
     return f"{missed} of {len(curves)} runs never held the target for two evaluations in a row"

@@ -133,7 +133,10 @@ def _scope(plan: Plan, made: Decision) -> str:
     if not made.seeds:
         return ""
     n = len(made.seeds)
-    seeds = f"{n} {'paired ' if len(made.names) > 1 else ''}seed{'s' if n != 1 else ''}"
+    unit = "replicate" if plan.replicates > 1 else "seed"
+    seeds = f"{n} {'paired ' if len(made.names) > 1 else ''}{unit}{'s' if n != 1 else ''}"
+    if plan.replicates > 1:
+        seeds += f" of search and confirm, {plan.seeds_each} seeds each"
     spread = (
         f"; {made.noisy} is noisier than the rest, so each interval has its own spread (paired t, Bonferroni)"
         if made.noisy
@@ -147,5 +150,5 @@ def _scope(plan: Plan, made: Decision) -> str:
     )
     return (
         f"({seeds},{chosen} {plan.iterations:,} iterations of {plan.base.model} on {plan.facts.name}; "
-        f"these configurations only{spread}.)"
+        f"{'each family as tuned by this budget' if plan.replicates > 1 else 'these configurations only'}{spread}.)"
     )

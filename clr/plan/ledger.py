@@ -95,6 +95,9 @@ class Plan(Message):
     confirm: Literal["all", "finalists"] = "all"
     looks: tuple[int, ...] = ()
     final_seeds: tuple[int, ...] = ()
+    lengths: tuple[float, ...] = ()
+    target_seeds: tuple[int, ...] = ()
+    replicates: int = 1
 
     def arm(self, name: str) -> ArmPlan:
         return next(arm for arm in self.arms if arm.name == name)
@@ -104,25 +107,44 @@ class Plan(Message):
         return self.base.iterations
 
     @property
+    def seeds_each(self) -> int:
+        """Confirm seeds of an arm in each replicate."""
+        return len(self.confirm_seeds) // self.replicates
+
+    @property
     def planned_looks(self) -> tuple[int, ...]:
         """Seeds at which the confirmed values are looked at; the last is the number of all seeds."""
-        return self.looks or (len(self.confirm_seeds),)
+        return self.looks or (self.seeds_each,)
+
+    @property
+    def shorter(self) -> tuple[int, ...]:
+        """The lengths below the study's own [iterations]."""
+        return tuple(iterations_at(length, self.iterations) for length in self.lengths if length < 1)
 
     @property
     def slots(self) -> int:
         """Slots of the plan at most, reruns of the range test aside."""
-        return self._ramps + sum(arm.trials for arm in self.arms) + self._confirm_slots * len(self.arms)
+        return self._ramps + len(self.search_numbers) + self._confirm_slots * len(self.arms)
 
     @property
     def _confirm_slots(self) -> int:
-        """Of one arm, at most: its seeds, then the final ones."""
-        return len(self.confirm_seeds) + len(self.final_seeds)
+        """Numbers of one arm, in order: its seeds, the final ones, its seeds at each shorter length, the target's."""
+        return (1 + len(self.shorter)) * len(self.confirm_seeds) + len(self.final_seeds) + len(self.target_seeds)
+
+    def replicate_seeds(self, replicate: int) -> tuple[int, int]:
+        """Of a replicate's sampler, and of its search trials."""
+        if replicate == 0:
+            return self.sampler_seed, self.search_seed
+        sampler, search = (seeds(of, "replicate", replicate)[-1] for of in (self.sampler_seed, self.search_seed))
+        return sampler, search
 
     @property
     def training_iterations(self) -> int:
         """Iterations of all slots, reruns of the range test aside."""
         ramp = self.range_test.iterations * self._ramps if self.range_test else 0
-        return ramp + (self.slots - self._ramps) * self.iterations
+        shorter = len(self.arms) * len(self.confirm_seeds) * sum(self.shorter)
+        whole = self.slots - self._ramps - len(self.arms) * len(self.confirm_seeds) * len(self.shorter)
+        return ramp + whole * self.iterations + shorter
 
     @property
     def _ramps(self) -> int:
@@ -131,15 +153,15 @@ class Plan(Message):
     @cached_property
     def search_numbers(self) -> dict[tuple[str, int], int]:
         """(arm, trial of the arm) -> the slot's number: arms take turns."""
-        longest = max(arm.trials for arm in self.arms)
-        turns = [(arm.name, t) for t in range(longest) for arm in self.arms if t < arm.trials]
+        asked = {arm.name: arm.trials * self.replicates for arm in self.arms}
+        turns = [(arm, t) for t in range(max(asked.values())) for arm, trials in asked.items() if t < trials]
         return {turn: number for number, turn in enumerate(turns, start=self._ramps + 1)}
 
     def number(self, phase: Phase, arm: str, index: int) -> int:
         """A slot's number: range test from 1, then search, then confirm, then reruns of the range test; describe is 0.
 
         `index` counts the slots of this phase and arm over all rounds: in confirm the seeds first, then the final ones,
-        whether or not all of them are run.
+        then the seeds at each shorter length, then the target's, whether or not all of them are run.
         """
         if phase == "describe":
             return 0
@@ -166,6 +188,11 @@ def rounds(trials: int, size: int) -> tuple[int, ...]:
     first = min(FIRST_ROUND, math.ceil(trials / 2))
     full, rest = divmod(trials - first, size)
     return (first, *[size] * full, *([rest] if rest else []))
+
+
+def iterations_at(length: float, iterations: int) -> int:
+    """A share of a run, in iterations: at least one."""
+    return max(1, round(length * iterations))
 
 
 def epoch_iterations(facts: TaskFacts, batch_size: int) -> int:
@@ -201,7 +228,7 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         sampler=spec.sampler,
         sampler_seed=sampler_seed,
         search_seed=search_seed,
-        confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds),
+        confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds * spec.replicates),
         baseline=spec.baseline_arm,
         target=spec.target,
         notes=tuple(_notes(spec, arms, length, epoch, cycles, long_enough)),
@@ -209,6 +236,9 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         confirm=spec.confirm,
         looks=spec.looks,
         final_seeds=seeds(spec.seed, "final", spec.final_seeds),
+        lengths=spec.lengths,
+        target_seeds=seeds(spec.seed, "target", spec.target_seeds),
+        replicates=spec.replicates,
     )
 
 

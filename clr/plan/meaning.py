@@ -15,6 +15,7 @@ from clr.spec import MAX_ITERATIONS, MAX_SLOTS, ArmSpec, Interval, Range, StudyS
 from clr.tasks.models import registry as model_registry
 
 MIN_RAMP = 10.0  # highest / lowest rate of a range test: less holds no rise and no edge
+CONFIGURATION_OPTIONS = ("confirm", "looks", "final_seeds", "lengths", "target_seeds")
 UNKNOWN_LENGTH = 10_000  # stands for a run's length while the task's size is not known
 JSON_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str, "number": (int, float), "integer": int, "boolean": bool, "array": (list, tuple), "object": dict,
@@ -46,7 +47,8 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
     epoch = ledger.epoch_iterations(facts, spec.batch_size) if facts is not None and sized else 1
     for index, arm in enumerate(spec.arms):
         found += _arm(f"/arms/{index}", arm, spec, length, epoch)
-    return tuple(found)
+    lengths = [error for error in found if error.pointer == "/lengths"]
+    return tuple(error for error in found if error not in lengths[1:])
 
 
 def _task(spec: StudySpec, known: Sequence[str]) -> Iterator[FieldError]:
@@ -60,12 +62,13 @@ def _task(spec: StudySpec, known: Sequence[str]) -> Iterator[FieldError]:
 
 
 def _size(spec: StudySpec) -> Iterator[FieldError]:
-    confirm = spec.confirm_seeds + spec.final_seeds
-    slots = len(spec.arms) * (spec.trials + confirm)
+    confirm = spec.confirm_seeds * max(1, len(spec.lengths)) + spec.final_seeds + spec.target_seeds
+    slots = len(spec.arms) * (spec.trials + confirm) * spec.replicates
     if slots > MAX_SLOTS:
+        times = f", {spec.replicates} times over," if spec.replicates > 1 else ""
         yield FieldError(
             "/trials",
-            f"{len(spec.arms)} arms of {spec.trials} search and {confirm} confirm trials are "
+            f"{len(spec.arms)} arms of {spec.trials} search and {confirm} confirm trials{times} are "
             f"{slots:,} trials; a study has at most {MAX_SLOTS:,}",
         )
 
@@ -85,6 +88,17 @@ def _confirm(spec: StudySpec) -> Iterator[FieldError]:
     if len(spec.arms) == 1 and (len(spec.looks) > 1 or spec.confirm == "finalists"):
         field = "looks" if len(spec.looks) > 1 else "confirm"
         yield FieldError(f"/{field}", "has no meaning with one arm: there is nothing to compare")
+    if spec.target is not None and spec.target_seeds:
+        yield FieldError("/target_seeds", "set the target that is given as a number already: give one of the two")
+    if spec.replicates > 1 and (beside := [name for name in CONFIGURATION_OPTIONS if _is_asked(spec, name)]):
+        yield FieldError(
+            "/replicates",
+            f"judge a family, {', '.join(beside)} one configuration of it: leave out one or the other",
+        )
+
+
+def _is_asked(spec: StudySpec, option: str) -> bool:
+    return bool(getattr(spec, option) != StudySpec.model_fields[option].default)
 
 
 def _optimizer(spec: StudySpec) -> Iterator[FieldError]:
@@ -240,6 +254,7 @@ def _corners_fault(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, epo
             made = search_space.schedule(arm.family, plan.constants, plan.parameters, corner, length)
             if not all(math.isfinite(made(i)) for i in (0, length // 2, length - 1)):
                 raise ValueError("its rates are not finite")
+            yield from _stretched_fault(arm, spec, made, length)
     except InvalidSchedule as error:
         yield FieldError(f"{pointer}/{_blamed(arm, error.parameter)}", f"{error.rule}, got {error.value!r}")
     except (ValueError, ZeroDivisionError, OverflowError) as error:
@@ -247,6 +262,17 @@ def _corners_fault(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, epo
     if isinstance(spec.bounds, Interval) and (base := _lowest(arm)) is not None and base >= spec.bounds.high:
         detail = f"must be below the highest peak rate that is searched ({spec.bounds.high:g}), got {base:g}"
         yield FieldError(f"{pointer}/fixed/{'base_lr' if 'base_lr' in arm.fixed else 'end_lr'}", detail)
+
+
+def _stretched_fault(arm: ArmSpec, spec: StudySpec, made: schedules.Schedule, length: int) -> Iterator[FieldError]:
+    """A schedule that can't be laid over one of the shorter lengths."""
+    for share in spec.lengths:
+        shorter = ledger.iterations_at(share, length)
+        try:
+            made.stretched(shorter, of=length)
+        except InvalidSchedule as error:
+            detail = f"at {share:g} of the run, {shorter} iterations, {arm.name} can't be stretched: {error}"
+            yield FieldError("/lengths", detail)
 
 
 def _lowest(arm: ArmSpec) -> float | None:

@@ -40,13 +40,16 @@ SPECS = st.fixed_dictionaries(
         "sampler": st.sampled_from(["random", "grid", "qmc", "cma-es", "tpe"]),
         "confirm": st.sampled_from(["all", "finalists"]),
         "looks": st.sampled_from([[], [2], [2, 9]]),
+        "lengths": st.sampled_from([[], [1.0], [1e-9, 0.5, 1.0], [0.1, 0.99, 1.0]]),
+        "target_seeds": st.sampled_from([0, 1]),
+        "replicates": st.sampled_from([1, 1, 2]),
         "final_seeds": st.sampled_from([0, 1, 2]),
         "margin": st.sampled_from([0, 0.001, 0.01, 0.3, 5]),
     },
 )
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SPECS)
 def test_what_passes_check_runs_to_its_answer(document: dict) -> None:
     try:

@@ -97,6 +97,10 @@ def test_an_unknown_task_lists_the_announced_ones_and_how_one_is_announced() -> 
         ({"arms": ["fixed"], "looks": [3, 5]}, "/looks", "one arm"),
         ({"arms": ["fixed"], "confirm": "finalists"}, "/confirm", "one arm"),
         ({"margin": 1.5}, "/margin", "is a fraction"),
+        ({"target": 0.9, "target_seeds": 2}, "/target_seeds", "one of the two"),
+        ({"replicates": 2, "looks": [2, 5]}, "/replicates", "leave out"),
+        ({"replicates": 2, "lengths": [0.5, 1.0]}, "/replicates", "judge a family, lengths"),
+        ({"replicates": 100, "trials": 10_000}, "/trials", "100 times over"),
     ],
 )
 def test_options_of_confirm_that_contradict_each_other_are_one_error(change: dict, pointer: str, words: str) -> None:
