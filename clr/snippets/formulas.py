@@ -6,6 +6,7 @@ They are written for `torch.optim.lr_scheduler.LambdaLR`, and say what `clr.sche
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import singledispatch
 
 from clr import schedules as s
@@ -17,6 +18,8 @@ _SCALES = {
     "sine": "0.5 * (1.0 + math.sin(math.fmod(x, 4.0) * math.pi / 2.0))",
 }
 _WINDOWS = {"welch": "height * (2.0 - height)", "hann": "(1.0 - math.cos(math.pi * height)) / 2.0"}
+Cyclical = s.Triangular | s.Triangular2 | s.ExpRange | s.Custom
+
 _FALLS = {"linear": "1.0 - done", "cosine": "(1.0 + math.cos(math.pi * done)) / 2.0", "1-sqrt": "1.0 - math.sqrt(done)"}
 
 
@@ -131,7 +134,7 @@ def _triangular(it: s.Triangular) -> list[str]:
 
 @_body.register
 def _triangular2(it: s.Triangular2) -> list[str]:
-    return [*_height(it), f"return {_from(it.base_lr, it.max_lr)} * height * 0.5 ** (i // {_period(it)!r})"]
+    return [*_height(it), f"return {_from(it.base_lr, it.max_lr)} * height * 0.5 ** (i // period)"]
 
 
 @_body.register
@@ -143,7 +146,7 @@ def _exp_range(it: s.ExpRange) -> list[str]:
 
 @_body.register
 def _custom(it: s.Custom) -> list[str]:
-    x = f"i // {2 * it.step_size!r} + 1.0" if it.scale_mode == "cycle" else "i"
+    x = "i // period + 1.0" if it.scale_mode == "cycle" else "i"
     return [*_height(it), f"x = {x}", f"return {_from(it.base_lr, it.max_lr)} * height * ({scale(it.scale_fn)})"]
 
 
@@ -200,21 +203,32 @@ def _from(low: float, high: float) -> str:
     return f"{low!r} + {high - low!r}" if high >= low else f"{low!r} - {low - high!r}"
 
 
-def _period(it: s.Triangular | s.Triangular2 | s.ExpRange | s.Custom) -> float:
+def cycle_length(it: Cyclical) -> float:
+    """Iterations of one cycle, rounded."""
     return it.step_size + _down(it)
 
 
-def _down(it: s.Triangular | s.Triangular2 | s.ExpRange | s.Custom) -> float:
+def _down(it: Cyclical) -> float:
     down: float | None = getattr(it, "step_size_down", None)
     return it.step_size if down is None else down
 
 
-def _height(it: s.Triangular | s.Triangular2 | s.ExpRange | s.Custom) -> list[str]:
-    """The lines that find the height in the cycle, 0 to 1."""
-    up, down, period = it.step_size, _down(it), _period(it)
+def _height(it: Cyclical) -> list[str]:
+    """The lines that find `period`, and the height in the cycle, 0 to 1."""
+    up, down = it.step_size, _down(it)
     window = getattr(it, "window", "triangular")
+    bent = [f"height = {_WINDOWS[window]}"] if window in _WINDOWS else []
+    if Fraction(up) + Fraction(down) == Fraction(up + down):
+        return [
+            f"period = {up + down!r}",
+            "at = math.fmod(i, period)",
+            f"height = at / {up!r} if at <= {up!r} else (period - at) / {down!r}",
+            *bent,
+        ]
     return [
-        f"at = math.fmod(i, {period!r})",
-        f"height = at / {up!r} if at <= {up!r} else ({period!r} - at) / {down!r}",
-        *([f"height = {_WINDOWS[window]}"] if window in _WINDOWS else []),
+        f"up, down = Fraction({up!r}), Fraction({down!r})  # exact: a rounded period would shift every cycle",
+        "period = up + down",
+        "at = i % period",
+        "height = float(at / up if at <= up else (period - at) / down)",
+        *bent,
     ]

@@ -1,7 +1,8 @@
 """A script that needs torch alone: torch's own scheduler where it has the family exactly, else a LambdaLR.
 
 Torch's class is taken where it gives the family's rates over the whole run. CosineAnnealingLR is not (past its end it
-swings back up), nor are LinearLR from 0 and chains of schedulers with rates of their own.
+swings back up), nor are LinearLR from 0, CyclicLR after a thousand cycles, and chains of schedulers with rates of their
+own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ optimizer = torch.optim.SGD(model.parameters(), lr={lr!r})  # yours, with this l
 scheduler = torch.optim.lr_scheduler.{scheduler}
 
 {loop}"""
+
+_MOST_CYCLES = 1000
 
 Native = tuple[float, str]
 """The learning rate that the optimizer is made with, and the scheduler's constructor."""
@@ -102,27 +105,31 @@ def _cosine_restarts(it: s.CosineRestarts, iterations: int) -> Native | None:
 
 @_native.register
 def _triangular(it: s.Triangular, iterations: int) -> Native | None:
-    return _cyclic(it, 'mode="triangular"') if it.window == "triangular" else None
+    return _cyclic(it, iterations, 'mode="triangular"') if it.window == "triangular" else None
 
 
 @_native.register
 def _triangular2(it: s.Triangular2, iterations: int) -> Native | None:
-    return _cyclic(it, 'mode="triangular2"') if it.window == "triangular" else None
+    return _cyclic(it, iterations, 'mode="triangular2"') if it.window == "triangular" else None
 
 
 @_native.register
 def _exp_range(it: s.ExpRange, iterations: int) -> Native | None:
     exactly = it.window == "triangular" and not it.decay_bounds
-    return _cyclic(it, f'mode="exp_range", gamma={it.gamma!r}') if exactly else None
+    return _cyclic(it, iterations, f'mode="exp_range", gamma={it.gamma!r}') if exactly else None
 
 
 @_native.register
-def _custom(it: s.Custom, iterations: int) -> Native:
-    return _cyclic(it, f'scale_fn=lambda x: {formulas.scale(it.scale_fn)}, scale_mode="{it.scale_mode}"')
+def _custom(it: s.Custom, iterations: int) -> Native | None:
+    return _cyclic(it, iterations, f'scale_fn=lambda x: {formulas.scale(it.scale_fn)}, scale_mode="{it.scale_mode}"')
 
 
-def _cyclic(it: s.Triangular | s.Triangular2 | s.ExpRange | s.Custom, mode: str) -> Native:
+def _cyclic(it: formulas.Cyclical, iterations: int, mode: str) -> Native | None:
+    """CyclicLR, for as many cycles as it is exact for; its triangular2 raises OverflowError after 1024 of them."""
     down = getattr(it, "step_size_down", None)
+    shortest = min(it.step_size, it.step_size if down is None else down)
+    if iterations > _MOST_CYCLES * formulas.cycle_length(it) or shortest < 1:
+        return None
     lines = [
         f"base_lr={it.base_lr!r}, max_lr={it.max_lr!r}, step_size_up={it.step_size!r},"
         + (f" step_size_down={down!r}," if down is not None else ""),

@@ -8,7 +8,7 @@ from schedules.test_contract import PLAIN  # a document of every family
 
 from clr import schedules, snippets
 from clr.errors import InvalidSchedule, UnknownName
-from clr.schedules import Cosine, Custom, Fixed, OneCycle, Piecewise, Schedule, Triangular2
+from clr.schedules import Cosine, Custom, Fixed, OneCycle, Piecewise, Schedule, Triangular, Triangular2
 from clr.snippets import formulas
 
 every_family = pytest.mark.parametrize("family", schedules.names())
@@ -74,6 +74,24 @@ def test_a_run_longer_than_one_cycle_holds_its_last_rate_and_does_not_crash() ->
     text = snippets.snippet(OneCycle(max_lr=0.4, iterations=100), "torch-native", iterations=101)
 
     assert "OneCycleLR" not in text and "LambdaLR" in text
+
+
+def test_after_a_thousand_cycles_torchs_own_is_left() -> None:  # its triangular2 overflows after 1024
+    schedule = Triangular2(base_lr=0.1, max_lr=0.4, step_size=1000)
+
+    assert "CyclicLR" in snippets.snippet(schedule, "torch-native", iterations=2_000_000)
+    assert "CyclicLR" not in snippets.snippet(schedule, "torch-native", iterations=2_000_001)
+
+
+@pytest.mark.parametrize("family", [Triangular, Triangular2])
+def test_a_formula_keeps_time_over_millions_of_cycles_of_uneven_length(family: type[Schedule]) -> None:
+    schedule = family.make(base_lr=0.0, max_lr=0.4, step_size=0.7, step_size_down=1.9)
+    text, late = formulas.source(schedule), np.array([*range(20), *range(9_999_990, 10_000_000)])
+    scope: dict = {}
+
+    exec("\n".join([*formulas.imports(text, schedule), text]), scope)
+
+    assert [scope["rate"](int(i)) for i in late] == pytest.approx(schedule(late), rel=0, abs=0.4e-12)
 
 
 def test_the_run_is_as_long_as_the_schedule_unless_said_otherwise() -> None:
