@@ -187,6 +187,19 @@ def test_looking_whether_a_model_fits_changes_nothing_of_it() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.parametrize("name", ["mlp", "caffe-cifar10-full", "resnet20", "resnet18", "swin_t", "timm/resnet10t"])
+def test_a_models_weights_are_a_function_of_the_seed_alone(name: str) -> None:
+    if name.startswith("timm/"):
+        pytest.importorskip("timm")
+    state = torch.get_rng_state()
+
+    first, again, other = (factory.make(name, {}, input_shape=(3, 32, 32), classes=5, seed=s) for s in (1, 1, 2))
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(*pair) for pair in zip(first.parameters(), again.parameters(), strict=True))
+    assert any(not torch.equal(*pair) for pair in zip(first.parameters(), other.parameters(), strict=True))
+
+
 # He et al. 2015, table 6, gives 0.27, 0.46, 0.66, 0.85 and 1.7 million
 @pytest.mark.parametrize(
     ("name", "parameters", "paper"),

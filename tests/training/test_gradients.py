@@ -141,6 +141,19 @@ def test_bf16_computes_the_model_in_bfloat16_and_everything_else_in_float32(batc
     assert {loss.dtype, model.linear.weight.dtype, model.linear.weight.grad.dtype} == {torch.float32}
 
 
+def test_a_loss_of_the_tasks_own_gets_float32_under_bf16(batch) -> None:
+    dtypes = []
+
+    class Notes(OwnLoss):
+        def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            dtypes.append(outputs.dtype)
+            return super().loss(outputs, targets)
+
+    gradients(Recorder(), Notes(), TrainingOptions(precision="bf16"), CPU)(*batch)
+
+    assert dtypes == [torch.float32]
+
+
 def test_bf16_gradients_are_close_to_those_of_float32_and_not_the_same(batch) -> None:
     (_, rough), (_, exact) = computed(batch, precision="bf16"), computed(batch)
 
