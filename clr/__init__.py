@@ -4,7 +4,6 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,18 +24,25 @@ _HOMES = {
     "range_test": "clr.lr_range_test",
 }
 _MODULES = ("errors", "plots", "schedules")
+_EXTRAS = {"Client": "client", "StudySpec": "client", "ScheduleLR": "train", "range_test": "train", "plots": "plots"}
 
 __all__ = ["Client", "Schedule", "ScheduleLR", "StudySpec", "errors", "plots", "range_test", "schedules"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _MODULES:
-        return import_module(f"clr.{name}")
     if name == "__version__":
+        from importlib.metadata import version  # a third of the import's time: only where it is asked for
+
         return version("clr-sweep")
-    raise AttributeError(f"module 'clr' has no attribute {name!r}")
+    if name not in _HOMES and name not in _MODULES:
+        raise AttributeError(f"module 'clr' has no attribute {name!r}")
+    try:
+        home = import_module(_HOMES.get(name, f"clr.{name}"))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "clr" or name not in _EXTRAS:
+            raise
+        raise import_module("clr.errors").MissingExtra(error.name, _EXTRAS[name]) from None
+    return getattr(home, name) if name in _HOMES else home
 
 
 def __dir__() -> list[str]:

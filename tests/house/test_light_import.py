@@ -22,7 +22,8 @@ HEAVY = (
 
 
 def loaded_by(statement: str) -> set[str]:
-    code = f"import sys; before = set(sys.modules); {statement}; import json; print(json.dumps(sorted(set(sys.modules) - before)))"
+    loaded = "sorted(set(sys.modules) - before)"
+    code = f"import sys; before = set(sys.modules); {statement}; import json; print(json.dumps({loaded}))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     return {name.partition(".")[0] for name in json.loads(output.splitlines()[-1])}
 
