@@ -253,6 +253,7 @@ class Answer(Message):
     loss: float | None = Field(default=None, description="what that choice may lose against the truly best arm at most")
     margin: float | None = Field(default=None, description="the largest difference that does not matter")
     best_set: tuple[str, ...] = Field(default=(), description="the truly best arm is one of these, at `level`")
+    equivalent: tuple[str, ...] = Field(default=(), description="where that is the action: arms within the margin")
     level: float = 0.95
     identical: tuple[tuple[str, ...], ...] = Field(default=(), description="arms with the same value on every seed")
     noisy: str | None = Field(default=None, description="the arm whose spread stands out; intervals are then separate")

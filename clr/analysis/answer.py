@@ -80,6 +80,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         loss=made.loss,
         margin=decision.margin(plan),
         best_set=made.members,
+        equivalent=made.among,
         level=made.level,
         identical=made.identical,
         noisy=made.noisy,

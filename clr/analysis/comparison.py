@@ -85,11 +85,13 @@ class Recommendation:
         action: the one thing, in the answer's words.
         arm: the row that the action names; None without a verdict.
         loss: undecided and equivalent: what that choice may lose against the truly best arm at most.
+        among: equivalent: the rows that are, first row first.
     """
 
     action: Action
     arm: int | None
     loss: float | None
+    among: tuple[int, ...] = ()
 
 
 def compare(
@@ -265,10 +267,10 @@ def _gain(interval: Interval, direction: Direction) -> tuple[float, float]:
 def recommend(comparison: Comparison, margin: float, simplest_first: Sequence[int]) -> Recommendation:
     """The action that a comparison supports.
 
-    One member in the best set, and every difference to the baseline that the choice rests on shown: use it, or keep
-    your baseline. All members within the margin of the truly best arm, or identical: equivalent, take the simplest.
-    Else undecided: the highest mean, with what it may lose. Simplicity, and so the fixed rate, is preferred in the
-    second case only: never for lack of data.
+    Best set and more rows within the margin of the truly best arm, or all of the best set identical: equivalent, take
+    the simplest. One member in the best set, and every difference to the baseline that the choice rests on shown: use
+    it, or keep your baseline. Else undecided: the highest mean, with what it may lose. Simplicity, and so the fixed
+    rate, is preferred in the first case only: never for lack of data, which makes the possible losses wide.
 
     The best set is one-sided, so on its own it would call a winner in up to 10 % of null studies of two arms; the
     two-sided difference to the baseline holds that at 5 %.
@@ -278,16 +280,19 @@ def recommend(comparison: Comparison, margin: float, simplest_first: Sequence[in
         simplest_first: rows by number of parameters.
     """
     best = comparison.best
-    if best is None:
+    if best is None or not best.members:
         return Recommendation("no verdict: screened only", None, None)
     first = best.members[0]
+    same = any(set(best.members) <= set(group) for group in comparison.identical)
+    near = tuple(row for row, loss in enumerate(best.losses) if loss <= margin)
+    within = len(near) > 1 and set(best.members) <= set(near)
+    if (len(best.members) > 1 and same) or within:
+        among = near if within else tuple(sorted(best.members))
+        simplest = next(row for row in simplest_first if row in among)
+        loss = 0.0 if same and simplest in best.members else best.losses[simplest]
+        return Recommendation("equivalent: take the simplest", simplest, loss, among)
     if len(best.members) == 1:
         return _alone(comparison, first)
-    same = any(set(best.members) <= set(group) for group in comparison.identical)
-    worst = max(best.losses[k] for k in best.members)
-    if same or worst <= margin:
-        simplest = next(k for k in simplest_first if k in best.members)
-        return Recommendation("equivalent: take the simplest", simplest, 0.0 if same else best.losses[simplest])
     return Recommendation("undecided: take the highest confirmed mean", first, best.losses[first])
 
 

@@ -28,6 +28,7 @@ class Decision:
         level: of all differences at once, and of the best set.
         why: why there is no verdict; "" where there is one.
         values: of each arm by seed (or replicate); rows and columns of the table are among them.
+        among: the arms that are equivalent, where that is the action.
     """
 
     action: Action
@@ -39,6 +40,7 @@ class Decision:
     level: float = LEVEL
     why: str = ""
     values: confirmed.Values = field(default_factory=dict)
+    among: tuple[str, ...] = ()
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -92,7 +94,8 @@ def of_values(plan: Plan, values: confirmed.Values, diverged: Mapping[str, int],
         return Decision(SCREENED, names=names, seeds=seeds, found=found, level=level, why=why, values=values)
     advised = comparison.recommend(found, margin(plan), _simplest_first(plan, names, values, seeds))
     arm = None if advised.arm is None else names[advised.arm]
-    return Decision(advised.action, arm, advised.loss, names, seeds, found, level, values=values)
+    among = tuple(names[row] for row in advised.among)
+    return Decision(advised.action, arm, advised.loss, names, seeds, found, level, values=values, among=among)
 
 
 def _nothing_to_compare(plan: Plan, names: Sequence[str], seeds: Sequence[str]) -> str:

@@ -34,14 +34,14 @@ def of(
         arms: in order of rank. interval: of the peak rates, so that the new study needs no range test.
 
     Returns:
-        None where nothing was compared, or runs show no spread.
+        None where nothing was compared, runs show no spread, or all arms in question are identical.
     """
     spread = _spread(made)
     if made.found is None or spread is None:
         return None
     names = _in_question(plan, made, arms)
     difference = decision.margin(plan) or _half_width(made)
-    if len(names) < 2 or not difference:
+    if len(names) < 2 or not difference or any(set(names) <= set(group) for group in made.identical):
         return None
     seeds = comparison.seeds_needed(spread, difference, len(names), made.level, POWER)
     seeds = None if seeds is None or seeds > MOST_SEEDS else max(2, seeds)
@@ -73,7 +73,7 @@ def _half_width(made: Decision) -> float:
 
 
 def _in_question(plan: Plan, made: Decision, arms: Sequence[ArmAnswer]) -> tuple[str, ...]:
-    wanted = {plan.baseline, *made.members}
+    wanted = {plan.baseline, *made.members, *made.among}
     ranked = [arm.arm for arm in arms if arm.arm in made.names]
     if len(wanted) == 1:
         wanted |= set([name for name in ranked if name not in wanted][:1])
@@ -95,6 +95,7 @@ def _spec(plan: Plan, arms: Sequence[ArmAnswer], seeds: int, interval: Interval)
         "task": {"name": base.task, "options": base.task_options},
         "model": {"name": base.model, "options": base.model_options},
         "optimizer": {"name": base.optimizer, "options": base.optimizer_options},
+        "training": base.training.model_dump(mode="json"),
         "batch_size": base.batch_size,
         "budget": {"iterations": base.iterations},
         "evaluate_every": base.evaluate_every,

@@ -75,9 +75,9 @@ def _claim(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
 
 
 def _equivalent(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
-    members, first = ", ".join(made.members), made.arm or ""
+    members, first = ", ".join(made.among), made.arm or ""
     stable = " (arms with a diverged run aside)" if any(arm.confirm_diverged for arm in arms.values()) else ""
-    if any(set(made.members) <= set(group) for group in made.identical):
+    if any(set(made.among) <= set(group) for group in made.identical):
         return (
             f"Equivalent: take the simplest, {first}: {members} are identical, the same value on every seed "
             f"(mean test {plan.facts.metric} {figure(plan, arms[first].mean)}){_others(plan, arms, first)}."

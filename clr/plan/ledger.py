@@ -332,6 +332,9 @@ def _notes(
             continue
         if length % (2 * step_size):
             yield f"{arm.name}: a run of {length} iterations does not end at the end of a cycle of 2 x {step_size:g}."
+    for arm in arms:
+        if "peak_lr" in arm.ranges:
+            yield f"{arm.name} searches its peak rate in a range of its own, not in that of the other arms."
     single = [arm.name for arm in arms if arm.trials == 1]
     if single and spec.trials > 1:
         yield f"Nothing is searched in {', '.join(single)}: one search trial each."

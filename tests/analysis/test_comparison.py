@@ -114,7 +114,7 @@ def test_three_names_of_one_schedule_are_equivalent_without_nan():
     found = compare(np.tile([0.97, 0.96, 0.98], (3, 1)), resolution=1 / 500)
 
     assert recommend(found, 0.002, simplest_first=[1, 0, 2]) == comparison.Recommendation(
-        "equivalent: take the simplest", 1, 0.0
+        "equivalent: take the simplest", 1, 0.0, (0, 1, 2)
     )
     assert all(comparison.verdict(d, 0.002) == "identical" for d in found.differences)
 
@@ -197,6 +197,14 @@ def test_an_arm_with_a_diverged_run_is_compared_and_not_chosen():
 
     assert 1 not in found.best.members and found.best.losses[1] == math.inf
     assert found.differences[0].mean == pytest.approx(compare(table).differences[0].mean)
+
+
+def test_a_lead_that_does_not_matter_is_no_reason_to_leave_the_simplest_arm():
+    table = STEADY / 10 + np.array([[0.900], [0.901], [0.890]])
+
+    assert recommend(compare(table), 0.0005, [0, 1, 2]).action == "use it"
+    found = recommend(compare(table), 0.002, [0, 1, 2])
+    assert (found.action, found.arm, found.among) == ("equivalent: take the simplest", 0, (0, 1))
 
 
 def test_one_seed_gives_no_verdict():
