@@ -22,11 +22,20 @@ VERSIONS = ("numpy", "scipy", "torch")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Studies of each check: of tables, of whole answers, of final seeds, of permutations, trained."""
+    """Studies of each check.
+
+    Attributes:
+        tables: with a promise. told: without one. times: to a target. curves: that reach one.
+        answers: whole ones. final: with final seeds. permuted: whole ones under permutations.
+        trained: on digits, each name with seeds of its own. shared: with the same seeds.
+    """
 
     tables: int = 10_000
-    answers: int = 4_000
-    final: int = 3_000
+    told: int = 4_000
+    times: int = 4_000
+    curves: int = 1_000
+    answers: int = 2_000
+    final: int = 2_000
     permuted: int = 200
     trained: int = 200
     shared: int = 10
@@ -40,9 +49,11 @@ def sections(pool: Executor, sizes: Sizes) -> Iterator[Section]:
         lambda: whole_answers.null(pool, sizes.answers),
         lambda: whole_answers.final_seeds(pool, sizes.final),
         lambda: whole_answers.looks(pool, sizes.answers),
+        lambda: whole_answers.replicates(pool, sizes.answers),
         lambda: permutations.permutations(pool, sizes.permuted),
-        lambda: target_times.target_times(pool, sizes.tables),
-        lambda: comparisons.told(pool, sizes.tables),
+        lambda: target_times.target_times(pool, sizes.times),
+        lambda: target_times.whole_path(pool, sizes.curves),
+        lambda: comparisons.told(pool, sizes.told),
         lambda: whole_answers.diverging(pool, sizes.answers),
         lambda: real_null.real_null(pool, sizes.trained, sizes.shared),
     )
@@ -60,12 +71,21 @@ def main() -> int:
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     started = time.monotonic()
     with ProcessPoolExecutor(asked.processes, multiprocessing.get_context("spawn")) as pool:
-        found = list(sections(pool, Sizes()))
+        _say(f"{_where()}, {asked.processes} processes\n\n{figures.HEADER}")
+        found = []
+        for section in sections(pool, Sizes()):
+            _say(figures.markdown(section))
+            found.append(section)
     missed = figures.missed(found)
-    sys.stdout.write(f"{_where()}, {asked.processes} processes, {time.monotonic() - started:.0f} s\n\n")
-    sys.stdout.write(f"{figures.markdown(found)}\n\n")
-    sys.stdout.write("".join(f"MISSED {line}\n" for line in missed) or "Every promise was held.\n")
+    _say("\n" + ("\n".join(f"MISSED {line}" for line in missed) or "Every promise was held."))
+    _say(f"{time.monotonic() - started:.0f} s")
     return 1 if missed else 0
+
+
+def _say(text: str) -> None:
+    """A table that takes minutes is printed as it grows."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _arguments() -> argparse.Namespace:

@@ -15,6 +15,7 @@ SIGMAS = 3.29
 """An agreement holds within so many standard errors: a right program misses one in a thousand."""
 LEVEL, ERROR = 0.95, 0.05
 BAND_LEVEL = 0.99
+HEADER = "| what | found | promised | |\n|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,10 @@ def missed(sections: Iterable[Section]) -> list[str]:
     ]
 
 
-def markdown(sections: Iterable[Section]) -> str:
-    """The table."""
-    rows = ["| what | found | promised | |", "|---|---|---|---|"]
-    for section in sections:
-        rows.append(f"| **{section.heading}** | | | |")
-        rows += [f"| {line.what} | {line.found} | {line.promised or '-'} | {_mark(line)} |" for line in section.lines]
-    return "\n".join(rows)
+def markdown(section: Section) -> str:
+    """A section's rows of the table, after `HEADER`."""
+    lines = [f"| {line.what} | {line.found} | {line.promised or '-'} | {_mark(line)} |" for line in section.lines]
+    return "\n".join([f"| **{section.heading}** | | | |", *lines])
 
 
 def _mark(line: Line) -> str:

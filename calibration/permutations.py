@@ -12,7 +12,7 @@ import numpy as np
 from calibration.chance import Chunk, chunks
 from calibration.figures import Section, exact
 from calibration.populations import ARMS, Floats, Population
-from calibration.whole_answers import NAMES, Drawn, ended, plan_of, played
+from calibration.whole_answers import NAMES, ended, plan_of, played
 from clr.analysis.answer import answer
 from clr.plan import Plan
 from clr.resources import Answer, ArmAnswer
@@ -79,7 +79,7 @@ def _permuted(table: Floats, seed: int, rng: np.random.Generator) -> Permuted:
 
 def _study(names: Sequence[str], table: Floats, seed: int) -> tuple[Plan, list[Trial]]:
     plan = plan_of(names, seed)
-    return plan, played(plan, ended(plan, Drawn(table, np.zeros_like(table))))
+    return plan, played(plan, ended(plan, table))
 
 
 def choice(found: Answer, back: Names | None = None) -> Choice:

@@ -98,7 +98,7 @@ def trained(streams: Mapping[str, Mapping[int, int]], slot: PlannedSlot) -> Tria
         return trial_of(slot, CENTRE)
     event = last_event(slot, streams.get(slot.arm, {}).get(slot.config.seed, slot.config.seed))
     if not isinstance(event, Finished):
-        return trial_of(slot, None, lost=True)
+        return trial_of(slot, None)
     return trial_of(slot, event.test[DIGITS.metric])
 
 

@@ -13,13 +13,21 @@ import numpy as np
 from scipy import stats
 
 from calibration.chance import Chunk, Tally, chunks, tally
-from calibration.figures import Line, Section, covered, share
+from calibration.figures import Line, Section, covered, exact, share
 from calibration.populations import Floats
+from calibration.whole_answers import CENTRE, NAMES, plan_of, played, trial_of
+from clr.analysis.answer import answer
 from clr.analysis.time_ratio import TimeRatio, time_ratio
+from clr.plan import Plan, PlannedSlot
+from clr.results import Evaluation, Trial
+from clr.tasks.facts import DIGITS
 
 MEDIAN, LOG_SD, COMMON_LOG_SD = 1000.0, 0.2, 0.15
 """The baseline's times: lognormal, with a seed's own effect on both arms and a run's own noise."""
 SEEDS, RATIOS, CENSORED = (5, 10), (0.6, 1.0), (0.0, 0.2, 0.5)
+GRID, LENGTH, TARGET = 20, 4_000, 0.8
+"""Of the curves [iterations]; the grid rounds times up by half of itself on average, 1 % of them."""
+CURVES_CHUNK = 25
 FEW = 200
 """Fewer studies than this get no line of their own."""
 
@@ -99,3 +107,37 @@ def _lines(race: Race, found: Tally) -> Iterator[Line]:
     if found["ratio"] >= FEW:
         yield share(f"{start}, yet all reached it: interval holds {race.ratio:g}", found["ratio held"], found["ratio"])
     yield share(f"{start}: “not reached”, no ratio", found["not reached"], found["studies"])
+
+
+def whole_path(pool: Executor, studies: int) -> Section:
+    """Validation curves that cross the target at known times, evaluated on a grid: spec to answer."""
+    found = tally(pool, count_curves, chunks("curves", studies, CURVES_CHUNK))
+    lines = (
+        exact("every run reaches the target, a ratio is given", found["ratio"], studies),
+        covered("the answer's interval holds 0.6", found["held"], studies),
+    )
+    return Section(f"Whole path with a target: true ratio 0.6, 5 seeds, evaluated every {GRID} iterations", lines)
+
+
+def count_curves(chunk: Chunk) -> Tally:
+    found: Tally = Counter(studies=chunk.studies)
+    for k, times in enumerate(Race(0.6, 0.0, 5).times(chunk.rng(), chunk.studies)):
+        plan = plan_of(
+            NAMES[:2], chunk.first + k, target=TARGET, budget={"iterations": LENGTH}, evaluate_every=GRID
+        )  # fmt: skip
+        made = answer("calibration", plan, played(plan, functools.partial(_ended, plan, times)))
+        (ratio,) = (arm.target_ratio for arm in made.arms if arm.arm == NAMES[1])
+        if ratio is not None and ratio.kind == "ratio" and ratio.interval is not None:
+            found.update(ratio=1, held=ratio.interval.low <= 0.6 <= ratio.interval.high)
+    return found
+
+
+def _ended(plan: Plan, times: Floats, slot: PlannedSlot) -> Trial:
+    """The slot's run: half of the target until its time, at the target from then on."""
+    if slot.phase != "confirm":
+        return trial_of(slot, CENTRE)
+    row = {NAMES[1]: times[0], NAMES[0]: times[1]}[slot.arm]
+    reached = row[plan.confirm_seeds.index(slot.config.seed)]
+    evaluated = range(GRID, LENGTH + 1, GRID)
+    curve = tuple(Evaluation(i, {DIGITS.metric: TARGET if i >= reached else TARGET / 2}) for i in evaluated)
+    return trial_of(slot, CENTRE, curve)

@@ -6,11 +6,14 @@ Nothing is trained: a trial's value is the table's. What is calibrated here is t
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
+
+import numpy as np
 
 from calibration.chance import Chunk, Tally, chunks, tally
 from calibration.figures import Section, average, covered, covered_at_least, errors, errors_at_most, exact, share
@@ -20,7 +23,7 @@ from clr import rounds
 from clr.analysis.answer import answer
 from clr.plan import Plan, PlannedSlot
 from clr.resources import Answer
-from clr.results import Trial
+from clr.results import Evaluation, Trial
 from clr.spec import parse
 from clr.tasks.facts import DIGITS
 
@@ -30,15 +33,8 @@ NAMES = tuple(f"arm-{k}" for k in range(ARMS))
 DIVERGES = 0.05
 CHUNK = 100
 LOOKS = (3, 5, 10)
+REPLICATES, PER_REPLICATE = 5, 2
 WINNERS = ("use it", "keep your baseline")
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A study's confirmed values. `values`: [arms, runs], confirm seeds first, then final ones. `lost`: diverged."""
-
-    values: Floats
-    lost: Floats
 
 
 def plan_of(names: Sequence[str], seed: int, **asked: object) -> Plan:
@@ -54,8 +50,8 @@ def plan_of(names: Sequence[str], seed: int, **asked: object) -> Plan:
     return plans.make(spec, DIGITS)
 
 
-def trial_of(slot: PlannedSlot, value: float | None, lost: bool = False) -> Trial:
-    """The trial that this slot ends as."""
+def trial_of(slot: PlannedSlot, value: float | None, curve: tuple[Evaluation, ...] = ()) -> Trial:
+    """The trial that this slot ends as; without a value it diverged."""
     return Trial(
         number=slot.number,
         phase=slot.phase,
@@ -66,9 +62,10 @@ def trial_of(slot: PlannedSlot, value: float | None, lost: bool = False) -> Tria
         seed=slot.config.seed,
         split_seed=slot.config.split_seed,
         iterations=slot.config.iterations,
-        outcome="diverged" if lost else "done",
-        value=None if lost else value,
-        reason="the training loss became nan" if lost else "",
+        outcome="diverged" if value is None else "done",
+        value=value,
+        reason="the training loss became nan" if value is None else "",
+        curve=curve,
         seconds=1.0,
     )
 
@@ -81,32 +78,29 @@ def played(plan: Plan, end: Callable[[PlannedSlot], Trial]) -> list[Trial]:
     return trials
 
 
-def ended(plan: Plan, drawn: Drawn) -> Callable[[PlannedSlot], Trial]:
-    """Ends a slot with the table's value for its arm and seed; search trials alike, all at the centre."""
+def ended(plan: Plan, table: Floats) -> Callable[[PlannedSlot], Trial]:
+    """Ends a slot with the table's value for its arm and seed; search trials alike, all at the centre.
+
+    Args:
+        table: [arms, runs] in sd, in the plan's order, confirm seeds before final ones; NaN where a run diverged.
+    """
     rows = {arm.name: row for row, arm in enumerate(plan.arms)}
     columns = {seed: column for column, seed in enumerate([*plan.confirm_seeds, *plan.final_seeds])}
 
     def end(slot: PlannedSlot) -> Trial:
         if slot.phase != "confirm":
             return trial_of(slot, CENTRE)
-        at = rows[slot.arm], columns[slot.config.seed]
-        return trial_of(slot, CENTRE + SD * float(drawn.values[at]), bool(drawn.lost[at]))
+        drawn = float(table[rows[slot.arm], columns[slot.config.seed]])
+        return trial_of(slot, None if math.isnan(drawn) else CENTRE + SD * drawn)
 
     return end
 
 
-def answers(
-    chunk: Chunk, population: Population, diverges: float = 0.0, final_seeds: int = 0, **asked: object
-) -> list[Answer]:
-    """The answers of a chunk's studies. `diverges`: probability of a run; `asked`: more of the spec."""
-    rng, names = chunk.rng(), NAMES[: len(population.means)]
-    tables = replace(population, seeds=population.seeds + final_seeds).tables(rng, chunk.studies)
-    lost = rng.random(tables.shape) < diverges
-    found = []
-    for k in range(chunk.studies):
-        plan = plan_of(names, chunk.first + k, final_seeds=final_seeds, confirm_seeds=population.seeds, **asked)
-        found.append(answer("calibration", plan, played(plan, ended(plan, Drawn(tables[k], lost[k])))))
-    return found
+def answers(chunk: Chunk, tables: Floats, **asked: object) -> Iterator[Answer]:
+    """The answer of each of a chunk's studies. `tables`: [studies, arms, runs]; `asked`: more of the spec."""
+    for k, table in enumerate(tables):
+        plan = plan_of(NAMES[: len(table)], chunk.first + k, **asked)
+        yield answer("calibration", plan, played(plan, ended(plan, table)))
 
 
 def said(found: Answer) -> list[str]:
@@ -125,8 +119,10 @@ def said(found: Answer) -> list[str]:
 
 
 def count(diverges: float, chunk: Chunk) -> Tally:
-    found: Tally = Counter(studies=chunk.studies)
-    for made in answers(chunk, Population(), diverges):
+    rng, found = chunk.rng(), Counter[str](studies=chunk.studies)
+    tables = Population().tables(rng, chunk.studies)
+    tables[rng.random(tables.shape) < diverges] = np.nan
+    for made in answers(chunk, tables):
         facts = said(made)
         found.update(facts)
         found["given whole in set"] += {"given whole", "given in set", "verdict"} <= set(facts)
@@ -164,9 +160,9 @@ def diverging(pool: Executor, studies: int) -> Section:
 
 
 def count_looks(chunk: Chunk) -> Tally:
-    pair = Population(means=(0.0, 0.0), sds=(1.0, 1.0), seeds=LOOKS[-1])
     found: Tally = Counter(studies=chunk.studies)
-    for made in answers(chunk, pair, looks=list(LOOKS)):
+    pair = Population(means=(0.0, 0.0), sds=(1.0, 1.0), seeds=LOOKS[-1])
+    for made in answers(chunk, pair.tables(chunk.rng(), chunk.studies), looks=list(LOOKS), confirm_seeds=LOOKS[-1]):
         found["winner"] += made.action in WINNERS
         found["stopped"] += all(len(arm.values) < LOOKS[-1] for arm in made.arms)
     return found
@@ -181,6 +177,29 @@ def looks(pool: Executor, studies: int) -> Section:
         share("the study ends before its last look", found["stopped"], of),
     )
     return Section("Whole path with looks: [3, 5, 10]; 2 identical arms", lines)
+
+
+def count_replicates(chunk: Chunk) -> Tally:
+    """Every search finds another configuration: what it is worth is common to a replicate's seeds."""
+    rng, found = chunk.rng(), Counter[str](studies=chunk.studies)
+    tables = Population(seeds=REPLICATES * PER_REPLICATE).tables(rng, chunk.studies)
+    tables += np.repeat(rng.standard_normal((chunk.studies, ARMS, REPLICATES)), PER_REPLICATE, axis=2)
+    for made in answers(chunk, tables, replicates=REPLICATES, confirm_seeds=PER_REPLICATE):
+        found.update(said(made))
+    return found
+
+
+def replicates(pool: Executor, studies: int) -> Section:
+    found = tally(pool, count_replicates, chunks("replicates", studies, CHUNK))
+    of = found["studies"]
+    lines = (
+        errors("some arm is shown to differ from the baseline (false)", found["shown"], of),
+        covered_at_least("the best set holds a given arm", found["given in set"], of),
+    )
+    heading = (
+        f"Whole path with replicates: {REPLICATES} of {PER_REPLICATE} seeds; 7 identical families, searches differ"
+    )
+    return Section(heading, lines)
 
 
 @dataclass(frozen=True)
@@ -199,7 +218,8 @@ class Lead:
 
 
 def leads(final_seeds: int, chunk: Chunk) -> list[Lead]:
-    return [_lead(found) for found in answers(chunk, Population(common=0.0), final_seeds=final_seeds)]
+    tables = Population(seeds=SEEDS + final_seeds, common=0.0).tables(chunk.rng(), chunk.studies)
+    return [_lead(found) for found in answers(chunk, tables, final_seeds=final_seeds)]
 
 
 def _lead(found: Answer) -> Lead:
