@@ -131,3 +131,9 @@ def test_a_length_that_is_no_count_is_refused(wrong: object) -> None:
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match=r"no kind of snippet 'jax'.*torch-native.*optax"):
         snippets.snippet(Fixed(lr=0.1), "jax")
+
+
+def test_a_schedule_gives_its_own_snippet() -> None:
+    schedule = Cosine(lr=0.1, end_lr=0.0, iterations=70)
+
+    assert schedule.snippet("optax", 80) == snippets.snippet(schedule, "optax", iterations=80)
