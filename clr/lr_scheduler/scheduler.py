@@ -26,21 +26,18 @@ _SUSPICIOUS_CALLS = 100
 _RUN = Count("length of the run [iterations]")
 
 
-class _Table:
-    """A schedule's rates, looked up one after the other."""
+class _Table(dict[int, float]):
+    """A schedule's rate by iteration: a look-up, for a block of them is computed where one is missing."""
 
     def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
         self._schedule = schedule
-        self._block: list[float] = []
-        self._start = 0
 
-    def rate(self, iteration: int) -> float:
-        """schedule(iteration)"""
-        offset = iteration - self._start
-        if not 0 <= offset < len(self._block):
-            self._start, offset = iteration, 0
-            self._block = self._schedule(np.arange(iteration, iteration + _BLOCK)).tolist()
-        return self._block[offset]
+    def __missing__(self, iteration: int) -> float:
+        block = np.arange(iteration, iteration + _BLOCK)
+        self.clear()
+        self.update(zip(block.tolist(), self._schedule(block).tolist(), strict=True))
+        return self[iteration]
 
 
 class ScheduleLR(LRScheduler):
@@ -111,7 +108,8 @@ class ScheduleLR(LRScheduler):
         self._follow_updates = follow_updates
         self._updates = Updates()
         self._progress = Progress(self._updates, self._schedules(), self._iterations)
-        self._calls_without_update = 0
+        self._counted = 0  # of the updates made, those that a call of step() followed
+        self._idle_since = self._calls_without_update = 0
         super().__init__(optimizer)
         self._watch()
 
@@ -132,11 +130,11 @@ class ScheduleLR(LRScheduler):
             epoch: sets the count to this many updates instead (torch's signature; deprecated there).
         """
         self._step_count += 1
+        made = self._updates.made
         if epoch is not None:
-            self.last_epoch = epoch
-        elif self._updates.new:
-            self._updates.new = False
-            self._calls_without_update = 0
+            self.last_epoch, self._counted = epoch, made
+        elif made != self._counted:
+            self._counted = made
             self.last_epoch += 1
         elif self._counts_without_update():
             self.last_epoch += 1
@@ -185,7 +183,7 @@ class ScheduleLR(LRScheduler):
                     stacklevel=2,
                 )
         self._use(schedule, momentum)
-        self.last_epoch = iteration
+        self.last_epoch, self._counted = iteration, self._updates.made
         self._progress.lay_out(self._schedules())
         self._progress.start(iteration)
         self._write()
@@ -250,7 +248,7 @@ class ScheduleLR(LRScheduler):
     def _asked_rates(self) -> list[float]:
         """Each group's rate at the current count."""
         param_groups = self.optimizer.param_groups
-        rates = [table.rate(self.last_epoch) for table in self._tables]
+        rates = [table[self.last_epoch] for table in self._tables]
         if not self._per_group:
             rates *= len(param_groups)
         elif len(rates) != len(param_groups):
@@ -264,12 +262,12 @@ class ScheduleLR(LRScheduler):
             for group, own in zip(self.optimizer.param_groups, self._asked_rates(), strict=True):
                 group["lr"] = groups.set_to(group["lr"], own)
         else:
-            rate = self._tables[0].rate(self.last_epoch)
+            rate = self._tables[0][self.last_epoch]
             for group in self.optimizer.param_groups:
                 own = rate * group.get("lr_mult", 1.0)
                 group["lr"] = own if type(group["lr"]) is float else groups.set_to(group["lr"], own)
         if self._momentum_table is not None:
-            momentum = self._momentum_table.rate(self.last_epoch)
+            momentum = self._momentum_table[self.last_epoch]
             for group in self.optimizer.param_groups:
                 groups.set_momentum(group, momentum)
 
@@ -279,6 +277,8 @@ class ScheduleLR(LRScheduler):
             return True
         if not self._updates.ever_seen and not groups.has_gradient(self.optimizer):
             return True
+        if self._idle_since != self._counted:
+            self._idle_since, self._calls_without_update = self._counted, 0
         self._calls_without_update += 1
         if self._calls_without_update == _SUSPICIOUS_CALLS:
             warnings.warn(

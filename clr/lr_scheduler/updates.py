@@ -19,13 +19,12 @@ class Updates:
     Attributes:
         made: updates seen, without those that were skipped.
         ever_seen: at least one update, or one skipped inside a fused kernel.
-        new: an update since the reader last cleared this.
         captured: an update was captured in a CUDA graph: its replays can't be seen.
     """
 
     def __init__(self) -> None:
         self.made = 0
-        self.ever_seen = self.new = self.captured = False
+        self.ever_seen = self.captured = False
 
     def saw(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         """The hook: `optimizer.step()` was run."""
@@ -35,9 +34,8 @@ class Updates:
             self.captured = True
             return
         # fused optimizers are stepped in any case, and skip inside the kernel where GradScaler found an infinity
-        found_infinity = getattr(optimizer, "found_inf", None)
+        found_infinity = optimizer.__dict__.get("found_inf")
         if found_infinity is None or not float(found_infinity):
-            self.new = True
             self.made += 1
 
 
