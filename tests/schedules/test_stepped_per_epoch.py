@@ -179,6 +179,18 @@ def test_a_resumed_run_is_judged_by_its_own_updates():
     silent_run(optimizer, resumed, lambda o, s: epochs(o, s, 3, per_update=True))
 
 
+@pytest.mark.parametrize("told", ["by step", "by a state"])
+def test_an_update_that_is_accounted_for_is_not_counted_again(told):
+    optimizer = an_optimizer()
+    scheduler = ScheduleLR(optimizer, TRIANGULAR)
+    optimizer.step()
+
+    scheduler.step(7) if told == "by step" else scheduler.load_state_dict({**scheduler.state_dict(), "iteration": 7})
+    scheduler.step()
+
+    assert scheduler.iteration == 7
+
+
 def test_a_copy_tells_its_own_story():
     optimizer = an_optimizer()
     scheduler = ScheduleLR(optimizer, TRIANGULAR, iterations=300)
