@@ -44,7 +44,7 @@ _IMAGE_FOLDER_OPTIONS: dict[str, Any] = {
     "properties": {
         "path": {"type": "string", "description": "folder with train/ and test/, or with one folder per class"},
         "size": {
-            "description": "side, or height and width [pixels]; needed where the images differ in size",
+            "description": "side, or height and width [pixels]; default: the images' own, or the median if they differ",
             "anyOf": [
                 {"type": "integer", "minimum": 1},
                 {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},

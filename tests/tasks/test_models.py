@@ -12,7 +12,9 @@ import torchvision
 from torch import nn
 
 from clr.errors import TaskError, UnknownName
+from clr.plan import check
 from clr.protocol import TaskFacts
+from clr.spec import parse
 from clr.tasks import built_in_facts
 from clr.tasks.models import factory, registry
 from clr.tasks.models.caffe import CaffeCifar10Full, WithinChannelNorm
@@ -274,8 +276,22 @@ def test_an_unknown_timm_model_is_refused_with_close_names() -> None:
 def test_without_timm_its_models_are_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
 
-    with pytest.raises(TaskError, match=r"timm/resnet18 needs timm, which this worker has not: pip install timm\."):
+    with pytest.raises(TaskError, match=r"needs timm, which this worker has not: pip install 'clr-sweep\[timm\]'\."):
         factory.make("timm/resnet18", {}, input_shape=(3, 32, 32), classes=5, seed=3)
+
+
+def test_a_spec_takes_timms_models_where_the_task_does() -> None:
+    facts = {facts.name: facts for facts in built_in_facts()}
+
+    def wrong(task: str, model: object) -> list[str]:
+        return [
+            str(error) for error in check(parse({"task": task, "model": model, "arms": ["fixed"]}), facts[task], [task])
+        ]
+
+    assert wrong("cifar10", "timm/resnet18") == wrong("mnist", "timm/convnext_atto") == wrong("svhn", "resnet110") == []
+    assert wrong("digits", "timm/resnet18") == ["/model: digits has no model 'timm/resnet18'; it has: mlp"]
+    (option,) = wrong("cifar10", {"name": "timm/resnet18", "options": {"depth": 3}})
+    assert option == "/model/options: timm/resnet18 has no option depth. Its options: none."
 
 
 def test_tasks_on_images_offer_timms_models_and_the_others_do_not() -> None:

@@ -22,7 +22,9 @@ def make(name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...],
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise TaskError(f"Model {name} needs timm, which this worker has not: pip install timm.") from error
+        raise TaskError(
+            f"Model {name} needs timm, which this worker has not: pip install 'clr-sweep[timm]'."
+        ) from error
     own = name.removeprefix("timm/")
     if len(input_shape) != 3:
         raise TaskError(f"Model {name} takes images, shape (channels, height, width), got {tuple(input_shape)}.")
