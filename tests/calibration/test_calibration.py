@@ -1,5 +1,6 @@
 """The calibration in small: every check on few studies, in seconds; `make calibrate` is the whole."""
 
+import doctest
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -156,3 +157,9 @@ def test_a_share_outside_its_band_is_missed_and_said() -> None:
 def test_a_power_that_differs_by_more_than_chance_is_missed() -> None:
     assert figures.agreement("power", 6_450, 10_000, 128_000, 200_000).held is True
     assert figures.agreement("power", 6_650, 10_000, 128_000, 200_000).held is False
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    for module in (chance, figures):
+        ran = doctest.testmod(module)
+        assert ran.attempted > 0 and ran.failed == 0
