@@ -68,3 +68,16 @@ def unequal(plan: Plan) -> str:
         f"the arms were searched unequally, {counts[0]} to {counts[-1]} trials ({fewest} had the fewest, since nothing "
         "was left to search): search every arm, or fix every arm"
     )
+
+
+def starved(plan: Plan, trials: Sequence[Trial], arms: Sequence[str]) -> str:
+    """Why some of these arms did not get the search that was asked for; "" where each got at least half of it.
+
+    A diverged trial was trained: that is the arm's own doing. A failed one was not.
+    """
+    asked = {name: plan.arm(name).trials * plan.replicates for name in arms}
+    failed = {name: sum(t.outcome == "failed" for t in trials if (t.phase, t.arm) == ("search", name)) for name in arms}
+    short = [f"{name} ({failed[name]} of {asked[name]})" for name in arms if 2 * failed[name] > asked[name]]
+    if not short:
+        return ""
+    return f"more than half of the search trials failed in {', '.join(short)}: the arms did not have the same chances"

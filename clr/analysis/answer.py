@@ -85,7 +85,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         identical=made.identical,
         noisy=made.noisy,
         ledger=accounts.ledger(plan, trials),
-        unequal=accounts.unequal(plan),
+        unequal=accounts.unequal(plan) or accounts.starved(plan, trials, made.names),
         price=price.of(plan, made, ranked, trials, interval) if interval else None,
         reported=reported,
         lengths=ladder,
@@ -296,6 +296,8 @@ def _notes(plan: Plan, arms: Sequence[ArmAnswer], settled: PeakInterval | None) 
     if plan.replicates > 1:
         notes.append("Each arm's schedule is that of its replicate with the best validation value.")
     for arm in arms:
+        if arm.search_failed:
+            notes.append(f"{arm.arm}: {arm.search_failed} of {arm.search_trials} search trials failed: searched less.")
         lost = arm.confirm_failed + arm.confirm_diverged
         if not lost:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clr import search_space
 from clr.analysis import accounts, comparison, confirmed
@@ -64,7 +64,10 @@ def decide(plan: Plan, trials: Sequence[Trial]) -> Decision:
     """The decision that the confirm runs among `trials` support, whether or not more are to come."""
     values = confirmed.table(plan, trials)
     diverged = {name: confirmed.count(confirmed.runs(plan, trials, name), "diverged") for name in values}
-    return of_values(plan, values, diverged, level_of_each_look(plan))
+    made = of_values(plan, values, diverged, level_of_each_look(plan))
+    if not made.why and (why := accounts.starved(plan, trials, made.names)):
+        return replace(made, action=SCREENED, arm=None, loss=None, among=(), why=why)
+    return made
 
 
 def level_of_each_look(plan: Plan) -> float:

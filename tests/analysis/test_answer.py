@@ -248,6 +248,17 @@ def test_an_unequal_search_is_said_in_the_sentence() -> None:
     assert all(arm.mean is not None for arm in found.arms), "what was measured is shown all the same"
 
 
+def test_an_arm_that_lost_most_of_its_search_had_other_chances(plan: Plan, trials: list[Trial]) -> None:
+    search = [t for t in trials if t.phase == "search" and t.arm == "cosine"]
+
+    half, most = (answer("s", plan, without(trials, search[:k], "failed")) for k in (3, 4))
+
+    assert half.action != "no verdict: screened only" and not half.unequal
+    assert any("cosine: 3 of 6 search trials failed" in note for note in half.notes)
+    assert most.action == "no verdict: screened only" and most.recommended is None
+    assert "more than half of the search trials failed in cosine (4 of 6)" in most.sentence
+
+
 def test_search_best_confirmed_and_shrinkage_stand_side_by_side(plan: Plan, trials: list[Trial]) -> None:
     last = (Evaluation(plan.iterations, {"accuracy": 0.88}),)
     with_curves = [replace(t, curve=last) if t.phase == "confirm" else t for t in trials]

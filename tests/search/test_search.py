@@ -154,6 +154,20 @@ def test_a_diverged_run_counts_as_the_worst_finite_value() -> None:
     arguments = {"sampler": "tpe", "seed": 3, "direction": "maximize"}
 
     assert search.suggest(SPACE, history, 4, **arguments) == search.suggest(SPACE, worst, 4, **arguments)
+    silent = [[(point, "failed" if v is None else v) for point, v in history[0]]]
+    assert search.suggest(SPACE, history, 4, **arguments) != search.suggest(SPACE, silent, 4, **arguments)
+
+
+def test_cma_es_is_told_of_a_diverged_run_as_the_worst_finite_value() -> None:
+    first, second = run([6, 8], "cma-es")  # a generation of three coordinates has seven points
+
+    def after(replaced: object) -> list:
+        told = [first, [(point, replaced if k < 2 else v) for k, (point, v) in enumerate(second)]]
+        return search.suggest(SPACE, told, 4, sampler="cma-es", seed=1, direction="maximize")
+
+    worst = min(v for _, v in [*second[2:], *first])
+    assert after(None) == after(worst)
+    assert after(None) != after("failed")
 
 
 def test_an_arm_whose_runs_all_diverged_still_gets_its_next_round() -> None:
