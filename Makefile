@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STATE := .state
 T ?= tests clr
-SPLIT ?= auto
+SPLIT ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench serve fresh clean
