@@ -69,9 +69,10 @@ def null(pool: Executor, studies: int) -> Section:
     found = _tally(pool, "null", Population(), studies)
     spread = Population(means=tuple(np.linspace(0, 1.5, ARMS).tolist()))
     apart = _tally(pool, "apart", spread, studies)
-    of = found["studies"]
+    of, other = found["studies"], _second("null, independent", 0.0)
     lines = (
         errors("some arm is shown to differ from the baseline (false)", found["shown"], of),
+        agreement("the same, in a second simulation in plain NumPy", found["shown"], of, other["differs"], INDEPENDENT),
         covered("all six intervals hold the true difference", found["covered"], of),
         covered("the same where true means lie 0 to 1.5 sd apart", apart["covered"], of),
         covered_at_least("the best set holds a given arm", found["given in set"], of),
@@ -88,9 +89,7 @@ def power(pool: Executor, studies: int) -> Section:
     for effect in (1.0, 2.0):
         population, name = planted(effect), f"planted {effect:g}"
         found = _tally(pool, name, population, studies)
-        rng = np.random.default_rng(chunks(f"{name}, independent", 1)[0].rng().integers(2**63))
-        other = independent_rule.shares(rng, effect, INDEPENDENT)
-        of = found["studies"]
+        of, other = found["studies"], _second(f"{name}, independent", effect)
         lines += [
             agreement(f"{effect:g} sd: shown to be better", found["given shown"], of, other["shown"], INDEPENDENT),
             agreement(f"{effect:g} sd: “use it”", found["given used"], of, other["used"], INDEPENDENT),
@@ -98,6 +97,12 @@ def power(pool: Executor, studies: int) -> Section:
         ]
     heading = "Power: one of 7 arms is better by 1 or 2 sd of a run, against a second simulation in plain NumPy"
     return Section(heading, tuple(lines))
+
+
+def _second(name: str, effect: float) -> dict[str, int]:
+    """The second simulation, on draws of its own."""
+    rng = np.random.default_rng(Chunk(name, 0, 1).rng().integers(2**63))
+    return independent_rule.shares(rng, effect, INDEPENDENT)
 
 
 def told(pool: Executor, studies: int) -> list[Section]:

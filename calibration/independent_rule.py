@@ -36,30 +36,31 @@ def critical_values() -> tuple[float, float]:
 
 
 def shares(rng: np.random.Generator, effect: float, studies: int) -> dict[str, int]:
-    """In how many studies the planted arm is shown to be better than the baseline, and is the one to use."""
-    found = {"shown": 0, "used": 0}
+    """In how many studies an arm is shown to differ, the planted one to be better, and it is the one to use."""
+    found = {"differs": 0, "shown": 0, "used": 0}
     for start in range(0, studies, BLOCK):
         tables = rng.standard_normal((min(BLOCK, studies - start), ARMS, SEEDS))
         tables[:, PLANTED] += effect
-        shown, used = decided(tables)
-        found["shown"] += int(shown.sum())
-        found["used"] += int(used.sum())
+        for name, flags in zip(found, decided(tables), strict=True):
+            found[name] += int(flags.sum())
     return found
 
 
-def decided(tables: Floats) -> tuple[Flags, Flags]:
-    """For each table [studies, arms, seeds]: is the planted arm above the baseline; is it the one to use?"""
+def decided(tables: Floats) -> tuple[Flags, Flags, Flags]:
+    """For each table [studies, arms, seeds]: does an arm differ from the baseline; is the planted one above it, and
+    the one to use?"""
     mean = tables.mean(axis=2)
     lead = mean[:, :, None] - mean[:, None, :]
-    pooled, noisy = _spread(tables)
+    pooled, noisy = (found[:, None, None] for found in _spread(tables))
     paired = _paired_errors(tables)
     two_sided, one_sided = critical_values()
     t_two, t_one = (float(stats.t.isf((1 - LEVEL) / (ARMS - 1) / sides, SEEDS - 1)) for sides in (2, 1))
-    shown = lead[:, PLANTED, 0] > np.where(noisy, t_two * paired[:, PLANTED, 0], two_sided * pooled)
-    reach = np.where(noisy[:, None, None], t_one * paired, one_sided * pooled[:, None, None])
-    beaten = (lead > reach).any(axis=1)
+    above = (lead > np.where(noisy, t_two * paired, two_sided * pooled))[:, 1:, 0]
+    below = (-lead > np.where(noisy, t_two * paired, two_sided * pooled))[:, 1:, 0]
+    shown = above[:, PLANTED - 1]
+    beaten = (lead > np.where(noisy, t_one * paired, one_sided * pooled)).any(axis=1)
     alone = beaten.sum(axis=1) == ARMS - 1
-    return shown, shown & alone & ~beaten[:, PLANTED]
+    return (above | below).any(axis=1), shown, shown & alone & ~beaten[:, PLANTED]
 
 
 def _spread(tables: Floats) -> tuple[Floats, Flags]:

@@ -37,7 +37,7 @@ def line(section: Section, start: str) -> Line:
 def test_identical_arms_keep_every_promise(pool: Executor) -> None:
     found = comparisons.null(pool, 500)
 
-    assert len(found.lines) == 7 and all(line.held for line in found.lines)
+    assert len(found.lines) == 8 and all(line.held for line in found.lines)
 
 
 @pytest.mark.parametrize("effect", [0.0, 2.0])
@@ -46,9 +46,10 @@ def test_the_rule_written_twice_decides_the_same_on_the_same_tables(effect: floa
     population = Population(means=planted(effect).means, sds=sds)
     tables = population.tables(np.random.default_rng(8), 250)
 
-    shown, used = independent_rule.decided(tables)
+    differs, shown, used = independent_rule.decided(tables)
 
     facts = [set(comparisons.said(table, population)) for table in tables]
+    assert ["shown" in said for said in facts] == differs.tolist()
     assert ["given shown" in said for said in facts] == shown.tolist()
     assert ["given used" in said for said in facts] == used.tolist()
     assert effect == 0.0 or 0 < used.sum() < shown.sum() < 250, "these tables must tell rules apart"
