@@ -44,7 +44,7 @@ format: $(STATE)/dev ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 bench: $(STATE)/dev ## benchmarks: ratios side by side, printed
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done # CIFAR10=FOLDER for its net
 
 .PHONY: calibrate
 calibrate: $(STATE)/all ## the analysis on studies whose truth is known: one table, under 15 minutes

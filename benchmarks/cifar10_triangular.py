@@ -7,6 +7,7 @@ numbers are single runs unless --seeds says otherwise: they show that the model 
 """
 
 import argparse
+import os
 import time
 
 import torch
@@ -26,10 +27,13 @@ ARMS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
+    parser.add_argument("folder", nargs="?", default=os.environ.get("CIFAR10"), help="default: the variable CIFAR10")
     parser.add_argument("--iterations", type=int, default=4000)
     parser.add_argument("--seeds", type=int, default=1)
     asked = parser.parse_args()
+    if not asked.folder:
+        print("left out: no folder of CIFAR-10 was named (argument, or the variable CIFAR10)")
+        return
     device = "cuda" if torch.cuda.is_available() else "cpu"
     task = registry.make("image-folder", {"path": asked.folder})
     parameters = sum(p.numel() for p in task.model("caffe-cifar10-full", {}, seed=0).parameters())

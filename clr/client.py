@@ -68,6 +68,8 @@ class Client:
         self, url: str | None = None, token: str | None = None, *, timeout: float = 30.0, retries: int = 5
     ) -> None:
         self.url = (url or os.environ.get("CLR_SERVICE") or DEFAULT_URL).rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise ServiceError(f"{self.url!r} is no address of a service: it begins with http:// or https://.")
         self.timeout, self.retries = timeout, retries
         token = _checked(token if token is not None else token_from_environment())
         self._http = httpx.Client(

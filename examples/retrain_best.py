@@ -40,10 +40,10 @@ def main() -> None:
     torch.set_num_threads(1)  # as the workers that `clr serve --workers` starts
     with clr.Client(asked.service) as client:
         answer = client.study(asked.study).best()
-    best = answer.arms[0]
-    assert best.schedule is not None and answer.iterations is not None, "the study has no best schedule yet"
-    schedule = clr.schedules.from_dict(best.schedule)
-    for seed, reported in best.values.items():
+    assert answer.best is not None and answer.iterations is not None, "the study has no best schedule yet"
+    schedule = clr.schedules.from_dict(answer.best.schedule)
+    (arm,) = (arm for arm in answer.arms if arm.arm == answer.best.arm)
+    for seed, reported in arm.values.items():
         print(f"seed {seed}: reported {reported:.4f}, retrained {retrain(schedule, int(seed), answer.iterations):.4f}")
 
 

@@ -69,6 +69,8 @@ def _why_equal(found: Answer) -> str:
     compared = [arm for arm in found.arms if arm.difference and arm.difference.interval]
     equal = [arm.arm for arm in compared if arm.difference and arm.difference.interval and
              arm.difference.interval.low <= 0 <= arm.difference.interval.high]  # fmt: skip
+    if not equal:
+        return f"Every other arm can be told from {found.baseline} on these seeds."
     return (
         f"{len(equal)} of {len(compared)} arms can't be told from {found.baseline} on these seeds. That is an answer "
         "too: on a task this easy, every arm tuned alike, the schedule matters less than the seed. Take the simplest "

@@ -16,6 +16,7 @@ from pathlib import Path
 from clr.client import Client
 from clr.errors import ServiceError, ServiceUnreachable
 from service.fleet import GRACE
+from service.settings import CONFIG_FILE
 
 LOG = "service.log"
 FIRST_WORKER = 120.0
@@ -44,7 +45,20 @@ def start(data: Path, *, workers: int, worker_arguments: Sequence[str] = ()) -> 
     """
     data.mkdir(parents=True, exist_ok=True)
     log = data / LOG
-    flags = ["--host", "127.0.0.1", "--port", "0", "--data", str(data), "--workers", str(workers)]
+    # Another service's settings file may stand in the working directory; this one's says nothing.
+    (data / CONFIG_FILE).touch()
+    flags = [
+        "--config",
+        str(data / CONFIG_FILE),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--data",
+        str(data),
+        "--workers",
+        str(workers),
+    ]
     command = [sys.executable, "-P", "-m", "clr.cli", "serve", *flags, *worker_arguments, "--json", "--embedded"]
     # Another database or token of the environment is another service's.
     environment = {**os.environ, "CLR_DATABASE": ""}

@@ -38,6 +38,7 @@ def render(study: StudyResource, answer: Answer, range_test: RangeTestResource, 
         study, answer, range_test: what the routes of that name give.
         trials: every slot; confirm trials with their curves.
     """
+    compared = {number for arm in answer.arms for number in arm.trials}
     return pages.get_template("report.html").render(
         study=study,
         answer=answer,
@@ -45,7 +46,7 @@ def render(study: StudyResource, answer: Answer, range_test: RangeTestResource, 
         range_test=range_test,
         devices=_devices(trials),
         versions=_versions(trials),
-        seeds=sorted({trial.seed for trial in trials if trial.phase == "confirm"}),
+        seeds=sorted({trial.seed for trial in trials if trial.number in compared}),
         spec=json.dumps(study.spec, indent=2),
         percent=answer.metric == "accuracy",
         metric=partial(_metric, answer),
@@ -84,6 +85,13 @@ def figures(answer: Answer, range_test: RangeTestResource, trials: Sequence[Tria
             "Validation metric against peak rate",
             "Every search trial, finalists ringed. An optimum at a dotted edge says that the interval was too narrow.",
             lambda ax: panels.peak_rates(ax, answer, searched, interval),
+        )
+    if len(answer.lengths) > 1:
+        yield Figure(
+            "lengths",
+            "Ranking by length",
+            "Mean test metric at each length of the run, schedules stretched to it; dotted where two arms swap places.",
+            lambda ax: panels.lengths(ax, answer),
         )
     if any(arm.tuning for arm in answer.arms):
         yield Figure(

@@ -138,7 +138,7 @@ def application() -> Any:
 
 _EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 usage or invalid spec, 3 no service there, 4 token refused, 5 not found, "
-    "130 interrupted. Environment: CLR_SERVICE, CLR_TOKEN or CLR_TOKEN_FILE."
+    "130 interrupted; clr worker has its own: see its help. Environment: CLR_SERVICE, CLR_TOKEN or CLR_TOKEN_FILE."
 )
 
 
@@ -149,5 +149,10 @@ def run(arguments: Sequence[str], exit: Callable[[int], Any] = sys.exit) -> None
     except ClrError as error:
         sys.stderr.write(f"clr: {error}\n")
         exit(exits.code(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"clr: {error.filename}: {error.strerror}\n")
+        exit(exits.USAGE)
     except KeyboardInterrupt:
         exit(exits.INTERRUPTED)

@@ -67,11 +67,12 @@ def finalists(ax: Axes, answer: Answer, interval: Mapping[str, float] | None = N
 
 
 def curves(ax: Axes, answer: Answer, confirmed: Sequence[TrialResource]) -> None:
-    """Validation metric in the confirm runs: mean over seeds, lowest to highest as a band."""
+    """Validation metric in the compared confirm runs: mean over seeds, lowest to highest as a band."""
     factor, words = unit(answer)
     ends: list[float] = []
+    compared = {number for arm in answer.arms for number in arm.trials}
     for name, style in look(answer).items():
-        runs = [t.curve for t in confirmed if t.arm == name and t.curve and t.state == "done"]
+        runs = [t.curve for t in confirmed if t.arm == name and t.number in compared and t.curve and t.state == "done"]
         if not runs:
             continue
         at = [e.iteration for e in runs[0]]
@@ -152,6 +153,25 @@ def worth_of_tuning(ax: Axes, answer: Answer) -> None:
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:.0f}")
     ax.set(xlabel="random search trials", ylabel=f"expected best validation {words}")
+    ax.legend(fontsize=7, ncols=2)
+
+
+def lengths(ax: Axes, answer: Answer) -> None:
+    """Mean test metric at each length of the run, an arm a line with its 95 % intervals; crossings dotted."""
+    factor, words = unit(answer)
+    for name, style in look(answer).items():
+        found = [(ranking.iterations, arm) for ranking in answer.lengths for arm in ranking.arms if arm.arm == name]
+        if not found:
+            continue
+        at, means = [iterations for iterations, _ in found], [factor * arm.mean for _, arm in found]
+        ax.plot(at, means, marker="o", ms=4, lw=1.4, label=name, **style)
+        for iterations, arm in found:
+            if arm.interval:
+                ends = [factor * arm.interval.low, factor * arm.interval.high]
+                ax.plot([iterations, iterations], ends, color=style["color"], lw=1, alpha=0.5)
+    for crossing in answer.crossings:
+        ax.axvline(crossing.iterations, color=INK, ls=":", lw=1)
+    ax.set(xlabel="length of the run [iterations]", ylabel=f"test {words}")
     ax.legend(fontsize=7, ncols=2)
 
 

@@ -110,6 +110,20 @@ def test_export_writes_every_table_in_every_format(clr, finished, tmp_path):
     assert len(rates) == 20 * len({rate["arm"] for rate in rates}), "one row an update of each finalist"
 
 
+def test_a_file_that_cannot_be_written_is_named_in_one_line(clr, finished):
+    refused = clr("report", finished, "-o", "/nonexistent/report.html")
+
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == "clr: /nonexistent/report.html: No such file or directory"
+
+
+def test_an_address_without_a_scheme_is_no_dead_service(clr):
+    refused = clr("status", "--service", "localhost:8000")
+
+    assert refused.returncode == 1
+    assert "begins with http:// or https://" in refused.stderr
+
+
 def test_tasks_and_schedules_are_listed(clr):
     assert "digits" in clr("tasks").stdout
     assert "digits" in [task["name"] for task in json.loads(clr("tasks", "--json").stdout)]

@@ -27,8 +27,11 @@ def environment():
 
 def test_a_spec_becomes_an_answer_and_nothing_is_left_running(tiny, tmp_path):
     data = tmp_path / "kept"
+    (tmp_path / "clr.toml").write_text(f'token = "{"x" * 40}"\nport = 1\n')  # another service's, none of its business
     command = [sys.executable, "-m", "clr.cli", "run", tiny(), "--workers", "1", "--data", str(data), "--json"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)

@@ -47,6 +47,9 @@ class Demo:
         self.talk = done.stderr
         self.answer = Answer.model_validate(json.loads(done.stdout))
         (self.folder,) = folder.iterdir()
+        assert self.answer.best is not None
+        self.schedule = schedules.from_dict(self.answer.best.schedule)
+        (self.printed,) = (arm for arm in self.answer.arms if arm.arm == self.answer.best.arm)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +88,8 @@ def test_it_writes_the_report(demo: Demo) -> None:
 
 
 def test_its_best_schedule_retrained_by_a_plain_script_gives_each_reported_value(demo: Demo) -> None:
-    best = demo.answer.arms[0]
-    assert best.schedule is not None and demo.answer.iterations is not None
-    schedule, run = schedules.from_dict(best.schedule), retrain()
+    best, schedule, run = demo.printed, demo.schedule, retrain()
+    assert demo.answer.iterations is not None
 
     values = {seed: run(schedule, int(seed), demo.answer.iterations) for seed in best.values}
 
@@ -95,9 +97,8 @@ def test_its_best_schedule_retrained_by_a_plain_script_gives_each_reported_value
 
 
 def test_on_fresh_seeds_its_mean_lies_in_the_99_percent_prediction_interval(demo: Demo) -> None:
-    best = demo.answer.arms[0]
-    assert best.schedule is not None and demo.answer.iterations is not None
-    schedule, run = schedules.from_dict(best.schedule), retrain()
+    best, schedule, run = demo.printed, demo.schedule, retrain()
+    assert demo.answer.iterations is not None
     predicted = intervals.prediction_of_mean(list(best.values.values()), runs=len(FRESH_SEEDS), level=0.99)
 
     mean = float(np.mean([run(schedule, seed, demo.answer.iterations) for seed in FRESH_SEEDS]))
