@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -30,6 +30,8 @@ def create_app(settings: Settings) -> FastAPI:
         ClrError: the database can't be opened, or its schema is newer than this version knows.
     """
     database = Database(settings.database, settings.data, restart_grace=settings.restart_grace)
+    with contextlib.suppress(OSError):  # /readyz says what is wrong with it
+        settings.data.mkdir(parents=True, exist_ok=True)
     doorbell = Doorbell()
     app = FastAPI(
         title="CLR sweep service",
@@ -58,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     # A service killed between a result and the next round left that study standing still.
