@@ -73,6 +73,6 @@ def _why_equal(found: Answer) -> str:
         return f"Every other arm can be told from {found.baseline} on these seeds."
     return (
         f"{len(equal)} of {len(compared)} arms can't be told from {found.baseline} on these seeds. That is an answer "
-        "too: on a task this easy, every arm tuned alike, the schedule matters less than the seed. Take the simplest "
-        "of them and spend the effort elsewhere."
+        "too: with every arm tuned alike, whatever the schedule is worth on a task this easy is less than these seeds "
+        "can show."
     )
