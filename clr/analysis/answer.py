@@ -69,7 +69,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         metric=plan.facts.metric,
         direction=plan.facts.direction,
         baseline=plan.baseline,
-        sentence=verdict.sentence(plan, ranked, status, made, reported),
+        sentence=verdict.sentence(plan, trials, ranked, status, made, reported),
         arms=tuple(ranked),
         best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
         target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
@@ -221,10 +221,16 @@ def _shrunk(plan: Plan, finalist: Trial | None, confirm: Sequence[Trial]) -> dic
 def _arm_status(
     finalist: Trial | None, search: Sequence[Trial], confirm: Sequence[Trial]
 ) -> Literal["confirmed", "not confirmed", "failed"]:
-    """Confirmed: at least half of its confirm runs are done; one that lost more would take its seeds from every arm."""
+    """Confirmed: at least half of its confirm runs are done; one that lost more would take its seeds from every arm.
+
+    Failed says something of the arm's runs: one whose slots were cancelled has not failed.
+    """
     if confirm and all(trial.ended for trial in confirm):
-        return "confirmed" if confirmed.holds(confirm) else "failed"
-    searched_in_vain = finalist is None and bool(search) and all(trial.ended for trial in search)
+        if confirmed.holds(confirm):
+            return "confirmed"
+        return "not confirmed" if confirmed.count(confirm, "cancelled") else "failed"
+    lost = confirmed.count(search, "failed") + confirmed.count(search, "diverged")
+    searched_in_vain = finalist is None and bool(search) and lost == len(search)
     return "failed" if searched_in_vain else "not confirmed"
 
 

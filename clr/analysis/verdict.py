@@ -14,10 +14,12 @@ from clr.analysis.decision import Decision
 from clr.analysis.words import amount, figure, level, points, span
 from clr.plan import Plan
 from clr.resources import ArmAnswer, Bounds, Reported
+from clr.results import Trial
 
 
 def sentence(
     plan: Plan,
+    trials: Sequence[Trial],
     ranked: Sequence[ArmAnswer],
     status: Literal["provisional", "confirmed", "none"],
     made: Decision,
@@ -26,17 +28,24 @@ def sentence(
     """One to three sentences; `ranked` is in order of rank, `reported` the figures of the recommended arm."""
     if all(arm.status == "failed" for arm in ranked):
         return "No verdict: in every arm the runs diverged or failed; each trial says why."
-    if status == "none":
-        return "No verdict: no search trial has finished so far."
-    if status == "provisional":
-        return (
-            f"No verdict: screened only, not confirmed. So far {ranked[0].arm} leads on validation "
-            f"{plan.facts.metric} in the search ({figure(plan, ranked[0].search_value)}), a value picked from several "
-            "and so flattering."
-        )
+    if status != "confirmed":
+        return _screened(plan, ranked, status, cancelled=any(trial.outcome == "cancelled" for trial in trials))
     if made.why:
         return f"No verdict: {made.why}. {_scope(plan, made)}".rstrip()
     return f"{_claim(plan, {arm.arm: arm for arm in ranked}, made)}{_fresh(plan, reported)} {_scope(plan, made)}"
+
+
+def _screened(plan: Plan, ranked: Sequence[ArmAnswer], status: str, *, cancelled: bool) -> str:
+    """Before the confirm phase is over; a study that was cancelled will not get further."""
+    if status == "none":
+        if cancelled:
+            return "No verdict: screened only, the study was cancelled before any search trial finished."
+        return "No verdict: no search trial has finished so far."
+    lead = f": the study was cancelled. {ranked[0].arm} led" if cancelled else f". So far {ranked[0].arm} leads"
+    return (
+        f"No verdict: screened only, not confirmed{lead} on validation {plan.facts.metric} in the search "
+        f"({figure(plan, ranked[0].search_value)}), a value picked from several and so flattering."
+    )
 
 
 def _fresh(plan: Plan, reported: Reported | None) -> str:

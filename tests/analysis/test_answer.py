@@ -188,7 +188,8 @@ def confirm_of(trials: list[Trial], arm: str) -> list[Trial]:
 
 
 def without(trials: list[Trial], lost: list[Trial], outcome: str) -> list[Trial]:
-    return [replace(t, outcome=outcome, value=None) if t in lost else t for t in trials]
+    numbers = {t.number for t in lost}
+    return [replace(t, outcome=outcome, value=None) if t.number in numbers else t for t in trials]
 
 
 def test_a_better_arm_that_diverged_once_is_named_with_its_count(plan: Plan, trials: list[Trial]) -> None:
@@ -215,6 +216,32 @@ def test_cancelled_runs_give_no_verdict(plan: Plan, trials: list[Trial]) -> None
 
     assert found.status == "provisional"
     assert all(arm.mean is None and not arm.values for arm in found.arms)
+
+
+def test_a_study_cancelled_in_its_search_says_so_and_calls_no_arm_failed() -> None:
+    plan = simulated.a_plan(arms=["cosine"], trials=3, confirm_seeds=1, baseline="cosine")
+    search = [t for t in simulated.run(plan) if t.phase == "search"]
+
+    found = answer("s", plan, without(search, search, "cancelled"))
+
+    assert found.sentence == ("No verdict: screened only, the study was cancelled before any search trial finished.")
+    assert (found.arms[0].status, found.arms[0].search_failed) == ("not confirmed", 0)
+
+
+def test_cancelled_slots_beside_lost_ones_make_no_failed_arm(plan: Plan, trials: list[Trial]) -> None:
+    search = [t for t in trials if t.phase == "search"]
+    first = [next(t for t in search if t.arm == name) for name in ARMS]
+    lost = without(without(search, search, "diverged"), first, "cancelled")
+    seeds = confirm_of(trials, "cosine")
+
+    in_search = answer("s", plan, lost)
+    in_confirm = answer("s", plan, without(without(trials, seeds[:2], "cancelled"), seeds[2:4], "failed"))
+
+    assert {arm.status for arm in in_search.arms} == {"not confirmed"}
+    assert "cancelled before any search trial finished" in in_search.sentence
+    assert {arm.arm: arm.status for arm in in_confirm.arms}["cosine"] == "not confirmed"
+    assert in_confirm.sentence.startswith("No verdict: screened only, not confirmed: the study was cancelled. ")
+    assert "So far" not in in_confirm.sentence, "it goes no further"
 
 
 def test_arms_equal_seed_by_seed_are_identical(plan: Plan, trials: list[Trial]) -> None:
