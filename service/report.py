@@ -58,12 +58,13 @@ def figures(answer: Answer, range_test: RangeTestResource, trials: Sequence[Tria
     searched = [trial for trial in trials if trial.phase == "search"]
     confirmed = [trial for trial in trials if trial.phase == "confirm"]
     interval = range_test.interval
-    yield Figure(
-        "schedules",
-        "Schedules of the finalists",
-        "The shaded band is the interval in which every arm's peak rate was searched.",
-        lambda ax: panels.finalists(ax, answer, interval),
-    )
+    if any(arm.schedule for arm in answer.arms):
+        yield Figure(
+            "schedules",
+            "Schedules of the finalists",
+            "The shaded band is the interval in which every arm's peak rate was searched.",
+            lambda ax: panels.finalists(ax, answer, interval),
+        )
     if range_test.curves:
         yield Figure(
             "range-test",

@@ -49,10 +49,12 @@ def test_a_study_on_an_image_folder_runs_to_an_answer(tmp_path: Path) -> None:
 
         no_folder = client.submit({"task": {"name": "image-folder", "options": {"path": "/nowhere"}}, **SPEC})
         failed = no_folder.wait(poll=0.2, timeout=60)
+        without_a_plan = no_folder.best()
         too_large = client.submit({"task": task, **SPEC, "batch_size": 5000})
         refused = too_large.wait(poll=0.2, timeout=60)
 
     assert answer.status == "confirmed"
     assert all(len(arm.values) == 2 for arm in answer.arms)
+    assert without_a_plan.status == "none" and "/nowhere" in without_a_plan.sentence
     assert failed.state == "failed" and "/nowhere" in failed.reason
     assert refused.state == "failed" and "/batch_size" in refused.reason
