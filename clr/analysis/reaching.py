@@ -32,9 +32,14 @@ def with_target(plan: Plan, arms: Sequence[ArmAnswer], trials: Sequence[Trial]) 
 
 
 def _spacing(plan: Plan, arms: Sequence[ArmAnswer]) -> float | None:
-    """Of the stop points of arms without cycles: the shortest cycle among the others, None where no arm has cycles."""
+    """Of the stop points of arms without cycles: the shortest cycle among the others.
+
+    None, so every evaluation, where no arm has cycles, and where none has two: one stop point would leave every arm
+    without a number because of one whose number is missing anyway, so with nothing to be compared with alike.
+    """
     cycles = [_cycle(plan, arm) for arm in arms if arm.status == "confirmed"]
-    return min((length for length in cycles if length is not None), default=None)
+    judged = [length for length in cycles if length is not None and target.leaves_two(plan, length)]
+    return min(judged, default=None)
 
 
 def _cycle(plan: Plan, arm: ArmAnswer) -> float | None:
@@ -44,10 +49,21 @@ def _cycle(plan: Plan, arm: ArmAnswer) -> float | None:
 
 
 def _to_target(plan: Plan, arm: ArmAnswer, trials: Sequence[Trial], wanted: float, spacing: float | None) -> ToTarget:
-    own = _cycle(plan, arm) or spacing
+    cycle = _cycle(plan, arm)
     runs = [run for run in confirmed.runs(plan, trials, arm.arm) if run.outcome == "done"]
-    curves = {str(run.seed): target.at_stop_points(run.curve, own) for run in runs}
-    return target.summary(curves, plan.facts.metric, wanted, plan.facts.direction)
+    curves = {str(run.seed): target.at_stop_points(run.curve, cycle or spacing) for run in runs}
+    return target.summary(curves, plan.facts.metric, wanted, plan.facts.direction, too_few=_too_few(plan, cycle))
+
+
+def _too_few(plan: Plan, cycle: float | None) -> str:
+    """Why an arm has a single stop point: its cycles are too long for two."""
+    if cycle is None or target.leaves_two(plan, cycle):
+        return ""
+    end = "the run's end" if cycle >= plan.iterations else f"iteration {cycle:.0f} of {plan.iterations}"
+    return (
+        f"its only cycle ends at {end}: no second stop point to hold the target at; search more cycles (at least 2), "
+        "or train for longer with cycles of this length"
+    )
 
 
 def _ratio(plan: Plan, arm: ArmAnswer, found: dict[str, ToTarget]) -> TargetRatio | None:

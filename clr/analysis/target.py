@@ -3,7 +3,8 @@
 A single evaluation crosses a target by luck (with 50 evaluations one standard deviation below it, almost surely), so a
 target counts as reached at the first of two evaluations in a row at or beyond it. Cyclic schedules dip between their
 cycles' ends, where nobody would stop: every arm is judged at stop points, ends of its own cycles or, for the rest, the
-same spacing.
+same spacing. Two in a row take two stop points: a spacing that leaves one is imposed on nobody, and a cyclic arm with a
+single cycle has no number.
 """
 
 from __future__ import annotations
@@ -49,10 +50,21 @@ def iterations_to(
 
 
 def cycle(plan: Plan, arm: ArmPlan, schedule: Schedule) -> float | None:
-    """Length of an arm's cycles [iterations]; None for an arm without."""
-    step_size = schedule.to_dict().get("step_size")
-    cyclic = "cycles" in search_space.coordinates(arm.family) and isinstance(step_size, int | float)
-    return min(2.0 * step_size, float(plan.iterations)) if cyclic and step_size is not None else None
+    """Length of an arm's cycles [iterations]; None for an arm without, or with cycles that differ in length."""
+    length = schedule.cycle if "cycles" in search_space.coordinates(arm.family) else None
+    if length is None or schedule.to_dict().get("period_multiplier", 1) != 1:
+        return None
+    return min(float(length), float(plan.iterations))
+
+
+def leaves_two(plan: Plan, spacing: float) -> bool:
+    """Whether a run of the plan's length has two stop points at this spacing [iterations] (the nearest evaluations)."""
+    return _stop_points(plan.iterations, spacing) >= 2
+
+
+def _stop_points(iterations: int, spacing: float) -> int:
+    """Whole spacings in a run; a cycle that is cut off by the run's end has no end to stop at."""
+    return int(iterations / spacing + 1e-6)  # iterations / (iterations / n) may round to just below n
 
 
 def at_stop_points(curve: Sequence[Evaluation], spacing: float | None) -> tuple[Evaluation, ...]:
@@ -62,7 +74,7 @@ def at_stop_points(curve: Sequence[Evaluation], spacing: float | None) -> tuple[
     ordered = sorted(curve, key=lambda e: e.iteration)
     at = [e.iteration for e in ordered]
     kept: dict[int, Evaluation] = {}
-    for k in range(1, int(at[-1] / spacing + 0.5) + 1):
+    for k in range(1, _stop_points(at[-1], spacing) + 1):
         place = bisect.bisect_left(at, k * spacing)
         near = [i for i in (place - 1, place) if 0 <= i < len(at)]
         chosen = ordered[min(near, key=lambda i: (abs(at[i] - k * spacing), i))]
@@ -85,12 +97,17 @@ def of_baseline(plan: Plan, trials: Sequence[Trial]) -> float | None:
 
 
 def summary(
-    curves: Mapping[str, Sequence[Evaluation]], metric: str, target: float, direction: Direction = "maximize"
+    curves: Mapping[str, Sequence[Evaluation]],
+    metric: str,
+    target: float,
+    direction: Direction = "maximize",
+    too_few: str = "",
 ) -> ToTarget:
     """Per seed and over seeds; `reason` says why a seed, or the median, has no number.
 
     Args:
         curves: validation curve of each finished run at its stop points, by seed.
+        too_few: why the runs have fewer than two stop points, where that lies in the schedule, not in the evaluations.
     """
     counts = [sum(metric in e.metrics for e in curve) for curve in curves.values()]
     gaps = [b.iteration - a.iteration for curve in curves.values() for a, b in pairwise(curve)]
@@ -102,18 +119,18 @@ def summary(
         of=len(per_seed),
         median=float(median(reached)) if reached else None,
         per_seed=per_seed,
-        reason=_reason(curves, metric, len(reached)),
+        reason=_reason(curves, metric, len(reached), too_few),
         stop_points=max(counts) if counts else None,
         spacing=max(gaps) if gaps else None,
     )
 
 
-def _reason(curves: Mapping[str, Sequence[Evaluation]], metric: str, reached: int) -> str:
+def _reason(curves: Mapping[str, Sequence[Evaluation]], metric: str, reached: int, too_few: str) -> str:
     if not curves:
         return "no confirm run has finished"
     if reached == len(curves):
         return ""
     if all(sum(metric in e.metrics for e in curve) < 2 for curve in curves.values()):
-        return f"no run has two evaluations of {metric} where a user could stop: evaluate more often"
+        return too_few or f"no run has two evaluations of {metric} where a user could stop: evaluate more often"
     missed = len(curves) - reached
     return f"{missed} of {len(curves)} runs never held the target for two evaluations in a row"

@@ -62,6 +62,68 @@ def test_a_cyclic_arm_is_judged_at_its_cycles_ends_and_the_rest_at_the_same_spac
     assert arms["fixed"].target_ratio is None, "the baseline has none"
 
 
+def test_one_cycle_leaves_its_own_arm_without_a_number_and_says_why_but_no_other_arm() -> None:
+    single = {"family": "triangular2", "fixed": {"cycles": 1}}
+    plan = simulated.a_plan(
+        arms=["fixed", "cosine", single], budget={"iterations": 400}, target=0.85, evaluate_every=20, confirm_seeds=5
+    )
+
+    arms = {arm.arm: arm for arm in answer("s", plan, simulated.run(plan, end=dips)).arms}
+
+    found = {name: arm.to_target for name, arm in arms.items()}
+    fixed, cosine, cyclic = found["fixed"], found["cosine"], found["triangular2"]
+    assert fixed is not None and cosine is not None and cyclic is not None
+    assert (fixed.stop_points, fixed.spacing, cosine.stop_points) == (20, 20, 20)
+    assert cosine.reason == "" and set(cosine.per_seed.values()) <= {300, 320, 340}
+    assert arms["cosine"].target_ratio is not None and arms["triangular2"].target_ratio is None
+    assert (cyclic.stop_points, cyclic.median) == (1, None)
+    assert cyclic.reason.startswith("its only cycle ends at the run's end: no second stop point")
+    assert "search more cycles" in cyclic.reason and "evaluate more often" not in cyclic.reason
+
+
+def test_one_cycle_beside_an_arm_with_four_leaves_the_rest_the_spacing_of_the_four() -> None:
+    single = {"family": "triangular2", "fixed": {"cycles": 1}}
+    plan = simulated.a_plan(
+        arms=["fixed", single, CYCLE], budget={"iterations": 400}, target=0.85, evaluate_every=20, confirm_seeds=5
+    )
+
+    found = {arm.arm: arm.to_target for arm in answer("s", plan, simulated.run(plan, end=dips)).arms}
+
+    points = {name: row.stop_points for name, row in found.items() if row}
+    assert points == {"fixed": 4, "triangular2": 1, "cyclic": 4}
+
+
+def test_a_cycle_that_the_run_cuts_off_has_no_end_to_stop_at() -> None:
+    long = {"family": "triangular", "fixed": {"step_size": 120}}
+    plan = simulated.a_plan(
+        arms=["fixed", long], budget={"iterations": 400}, target=0.85, evaluate_every=20, confirm_seeds=5
+    )
+
+    found = {arm.arm: arm.to_target for arm in answer("s", plan, simulated.run(plan, end=dips)).arms}
+
+    row = found["triangular"]
+    assert row is not None and row.stop_points == 1
+    assert row.reason.startswith("its only cycle ends at iteration 240 of 400: ")
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [
+        {"family": "cosine_restarts", "name": "cyclic", "fixed": {"cycles": 4}},
+        {"family": "triangular", "name": "cyclic", "fixed": {"step_size": 40, "step_size_down": 60}},
+    ],
+)
+def test_restarts_and_lopsided_cycles_are_judged_at_their_own_ends(arm: dict[str, object]) -> None:
+    plan = simulated.a_plan(
+        arms=["fixed", arm], budget={"iterations": 400}, target=0.85, evaluate_every=20, confirm_seeds=5
+    )
+
+    found = {arm.arm: arm.to_target for arm in answer("s", plan, simulated.run(plan, end=dips)).arms}
+
+    cyclic = found["cyclic"]
+    assert cyclic is not None and (cyclic.stop_points, cyclic.median) == (4, 200)
+
+
 def test_a_ratio_comes_with_its_interval_counts_and_a_word_on_schedules_laid_out_for_the_run() -> None:
     def end(slot: PlannedSlot) -> Trial:
         trial = simulated.ended(slot)
