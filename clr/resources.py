@@ -78,7 +78,10 @@ class Page(Message, Generic[T]):
 
 
 class Counts(Message):
-    """Slots by state. `planned` counts those whose round is not open yet, too (they are in `waiting`)."""
+    """Slots by state; `planned` is the sum of the others.
+
+    It counts those whose round is not open yet, too: they are in `waiting`, once the study is cancelled in `cancelled`.
+    """
 
     planned: int
     waiting: int
@@ -86,6 +89,7 @@ class Counts(Message):
     done: int
     diverged: int
     failed: int
+    cancelled: int = 0
 
 
 class PhaseProgress(Counts):
@@ -263,6 +267,7 @@ class Answer(Message):
     reported: Reported | None = Field(default=None, description="what to quote of the recommended arm")
     lengths: tuple[LengthRanking, ...] = Field(default=(), description="the arms ranked at each length, shortest first")
     crossings: tuple[Crossing, ...] = ()
+    target_reason: str = Field(default="", description="why no arm has iterations to a target; empty where they do")
     replicates: int = 1
     looks: tuple[int, ...] = Field(default=(), description="planned looks at the confirmed values, in seeds")
 

@@ -27,6 +27,7 @@ PHASES: dict[Phase, str] = {
     "describe": "look at the task", "range-test": "range test", "search": "search", "confirm": "confirm",
 }  # fmt: skip
 ABSENT = "–"
+REMARKED = ("running", "diverged", "failed", "cancelled")
 
 
 def answer(found: Answer) -> RenderableType:
@@ -112,7 +113,7 @@ def _number(value: object) -> str:
 
 
 def progress(study: StudyResource) -> RenderableType:
-    """One bar for each phase, with what is running and what has failed."""
+    """One bar for each phase, with what is running, has failed or was given up."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for phase, parts in _by_phase(study.progress).items():
         planned, ended = sum(p.planned for p in parts), sum(_ended(p) for p in parts)
@@ -127,6 +128,8 @@ def line(study: StudyResource) -> str:
     parts = [f"{study.name or study.id}: {study.state}", f"{_ended(slots)} of {slots.planned} trials over"]
     if study.state == "running" and study.phase:
         parts[0] += f" ({PHASES[study.phase]})"
+    if slots.cancelled:
+        parts.append(f"{slots.cancelled} cancelled")
     if study.seconds_left is not None and study.state in ("queued", "running"):
         parts.append(f"about {duration(study.seconds_left)} left")
     if study.reason:
@@ -146,7 +149,7 @@ def _ended(counts: PhaseProgress | StudySummary | object) -> int:
 
 
 def _remarks(parts: Sequence[PhaseProgress]) -> str:
-    totals = {name: sum(getattr(part, name) for part in parts) for name in ("running", "diverged", "failed")}
+    totals = {name: sum(getattr(part, name) for part in parts) for name in REMARKED}
     return ", ".join(f"{count} {name}" for name, count in totals.items() if count)
 
 

@@ -55,10 +55,15 @@ def opened(connection: Connection, ids: Sequence[str]) -> dict[str, Opened]:
     return {study: Opened(cells) for study, cells in found.items()}
 
 
-def by_phase(plan: Plan | None, written: Opened, *, ended: bool) -> tuple[PhaseProgress, ...]:
-    """Every phase and arm with its slots, those whose round is not open yet included."""
+def by_phase(plan: Plan | None, written: Opened, *, ended: bool, cancelled: bool) -> tuple[PhaseProgress, ...]:
+    """Every phase and arm with its slots, those whose round is not open yet, or never will be, included.
+
+    Args:
+        ended: the study is over: nothing waits any more.
+        cancelled: and not by itself, so that the rest of its plan was given up.
+    """
     planned: dict[Cell, int] = {cell: count.total() for cell, count in written.cells.items()}
-    if plan is not None and not ended:
+    if plan is not None and (cancelled or not ended):
         planned |= rounds.planned(plan, list(_outline(written)))
     cells = sorted(planned, key=lambda cell: (PHASES.index(cell[0]), _place(plan, cell[1])))
     return tuple(_progress(cell, planned[cell], written.cells.get(cell, Counter()), ended) for cell in cells)
@@ -78,16 +83,17 @@ def _place(plan: Plan | None, arm: str) -> int:
 
 
 def _progress(cell: Cell, planned: int, count: Counter[TrialState], ended: bool) -> PhaseProgress:
-    started = sum(count[state] for state in ("running", "done", "diverged", "failed", "cancelled"))
+    left = planned - sum(count[state] for state in ("running", "done", "diverged", "failed", "cancelled"))
     return PhaseProgress(
         phase=cell[0],
         arm=cell[1],
         planned=planned,
-        waiting=0 if ended else planned - started,
+        waiting=0 if ended else left,
         running=count["running"],
         done=count["done"],
         diverged=count["diverged"],
         failed=count["failed"],
+        cancelled=count["cancelled"] + (left if ended else 0),
     )
 
 

@@ -142,7 +142,7 @@ def get(database: Database, study: str) -> StudyResource:
         if row is None:
             raise missing(study)
         opened = progress.opened(connection, [study])[study]
-        parts = progress.by_phase(_plan(row), opened, ended=_over(row))
+        parts = _progress(row, opened)
         begun = select(func.min(attempts.c.started_at)).join(slot_rows).where(slot_rows.c.study == study)
         return StudyResource(
             **_summary(row, opened, parts).model_dump(),
@@ -171,7 +171,7 @@ def page(database: Database, cursor: str | None, limit: int, state: StudyState |
         opened = progress.opened(connection, [row.id for row in rows[:limit]])
     items = []
     for row in rows[:limit]:
-        parts = progress.by_phase(_plan(row), opened[row.id], ended=_over(row))
+        parts = _progress(row, opened[row.id])
         items.append(_summary(row, opened[row.id], parts))
     return Page(items=tuple(items), next_cursor=pagination.encode(items[-1].id) if len(rows) > limit else None)
 
@@ -182,6 +182,10 @@ def _rows() -> Select[Any]:
 
 def _over(row: Row[Any]) -> bool:
     return row.ended_at is not None
+
+
+def _progress(row: Row[Any], opened: progress.Opened) -> tuple[PhaseProgress, ...]:
+    return progress.by_phase(_plan(row), opened, ended=_over(row), cancelled=row.cancelled_at is not None)
 
 
 def _summary(row: Row[Any], opened: progress.Opened, parts: Sequence[PhaseProgress]) -> StudySummary:

@@ -132,3 +132,12 @@ def test_progress_sums_a_phase_over_its_arms():
 
 def test_one_line_says_state_phase_and_time_left():
     assert render.line(a_study()) == "s1: running (search), 4 of 10 trials over, about 3 min left"
+
+
+def test_a_cancelled_study_s_line_and_bars_say_how_many_trials_were_given_up():
+    counts = dict(planned=10, waiting=0, running=0, done=3, diverged=1, failed=0, cancelled=6)
+    parts = (PhaseProgress(phase="search", arm="fixed", **counts),)
+    study = a_study(state="cancelled", phase=None, slots=Counts(**counts), progress=parts)
+
+    assert render.line(study) == "s1: cancelled, 4 of 10 trials over, 6 cancelled"
+    assert "4/10" in shown(render.progress(study)) and "1 diverged, 6 cancelled" in shown(render.progress(study))

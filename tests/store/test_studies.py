@@ -78,6 +78,22 @@ def test_progress_counts_slots_by_phase_and_arm_and_those_to_come(database):
     assert (found.slots.planned, found.slots.waiting, found.slots.running, found.slots.failed) == (8, 6, 1, 1)
 
 
+def test_a_cancelled_study_s_counts_add_up_to_its_plan(database):
+    study, worker = a_study(database), a_worker(database)
+    first, _still_running = lease(database, worker, 2)
+    finish(database, worker, done(first))
+    before = studies.get(database, study).slots
+
+    studies.cancel(database, study)
+
+    found = studies.get(database, study)
+    assert found.slots.planned == before.planned == 8
+    assert (found.slots.done, found.slots.cancelled) == (1, 7)
+    for counts in (found.slots, *found.progress, *(item.slots for item in studies.page(database, None, 9).items)):
+        states = counts.model_dump(include={"waiting", "running", "done", "diverged", "failed", "cancelled"})
+        assert sum(states.values()) == counts.planned and counts.waiting == counts.running == 0
+
+
 def test_a_study_is_queued_until_its_first_lease(database):
     study = a_study(database)
     assert studies.get(database, study).state == "queued"
