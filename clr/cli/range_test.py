@@ -6,7 +6,7 @@ import json as as_json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -18,12 +18,15 @@ from clr.analysis.bounds import Reading
 from clr.analysis.peak_interval import ramp_rates
 from clr.cli import terminal
 from clr.cli.options import Json
-from clr.errors import InvalidSpec, MissingExtra
+from clr.errors import InvalidRangeTest, InvalidSpec, MissingExtra
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
 from clr.resources import RangeTestResource
 from clr.results import Diverged, Evaluated, Evaluation, Outcome, Trial
 from clr.spec import parse
+
+if TYPE_CHECKING:
+    from clr.lr_range_test.result import BoundsRule
 
 
 def range_test(
@@ -42,12 +45,20 @@ def range_test(
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of the ramp, at least 3.")] = 3,
     seed: Annotated[int, typer.Option("--seed", help="Where the runs' seeds come from.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1.")] = "cpu",
+    rule: Annotated[
+        str | None,
+        typer.Option("--rule", help='Bounds by this rule too: base_lr = max_lr / 3 is "3"; rise and edge are "paper".'),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Write the curves here (.svg, .png, .pdf).")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find base_lr and max_lr for a task: train along a ramp of rates, read the curves."""
+    """Find base_lr and max_lr for a task: train along a ramp of rates, read the curves.
+
+    The ramp is exponential. A linear one is in Python alone: clr.range_test(..., ramp="linear", high=...).
+    """
+    wanted = None if rule is None else _rule(rule)
     asked: dict[str, Any] = {
         "task": {"name": task, "options": _options(option or [])},
         "optimizer": optimizer,
@@ -62,9 +73,9 @@ def range_test(
     if picture is not None:
         _draw(found, task, plan, picture)
     if json:
-        sys.stdout.write(as_json.dumps(_document(found), indent=2) + "\n")
+        sys.stdout.write(as_json.dumps(_document(found, wanted), indent=2) + "\n")
     else:
-        terminal.data("\n".join(_lines(found)))
+        terminal.data("\n".join(_lines(found, wanted)))
     if picture is not None:
         terminal.talk(f"The curves are in {picture}.")
 
@@ -81,6 +92,31 @@ def _options(pairs: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[name] = value
     return found
+
+
+def _rule(text: str) -> BoundsRule:
+    """The rule of an option: a number or "paper"; said before anything is trained."""
+    from clr.lr_range_test.result import check_rule  # loads torch
+
+    try:
+        rule: Any = float(text)
+    except ValueError:
+        rule = text
+    try:
+        check_rule(rule)
+    except InvalidRangeTest as error:
+        raise typer.BadParameter(f'must be a divisor above 1 or "paper", got {text}', param_hint="--rule") from error
+    return rule  # type: ignore[no-any-return]
+
+
+def _ruled(reading: Reading, rule: BoundsRule) -> tuple[float, float] | None:
+    """(base_lr, max_lr) by the rule; None where the reading, whose reasons are printed, lacks what it needs."""
+    from clr.lr_range_test.result import bounds_by  # loads torch
+
+    try:
+        return bounds_by(reading, rule)
+    except InvalidRangeTest:
+        return None
 
 
 def _plan(asked: Mapping[str, Any]) -> Plan:
@@ -140,22 +176,34 @@ def _trial(slot: PlannedSlot, device: str) -> Trial:
     )
 
 
-def _lines(found: RangeTestResource) -> Iterator[str]:
+def _lines(found: RangeTestResource, rule: BoundsRule | None) -> Iterator[str]:
     if found.reading is None or found.low is None or found.high is None:
         yield "LR range test: unclear: no seed gave a curve"
         yield from (f"  note: {note}" for note in found.notes)
         return
     reading = Reading.from_dict(found.reading)
     yield from range_test_text.lines(reading, low=found.low, high=found.high)
+    if rule is not None:
+        bounds = _ruled(reading, rule)
+        said = "no bounds" if bounds is None else f"base_lr {bounds[0]:.3g}, max_lr {bounds[1]:.3g}"
+        yield f"  by the rule {_named(rule)}: {said}"
     if found.interval_source == "default" and found.interval is not None:
         low, high = found.interval["low"], found.interval["high"]
         yield f"  a study would search peak rates in the optimizer's default interval, {low:.3g} to {high:.3g}"
 
 
-def _document(found: RangeTestResource) -> dict[str, Any]:
-    """The resource as the service serves it, without a study."""
+def _named(rule: BoundsRule) -> str:
+    return rule if isinstance(rule, str) else f"{rule:g}"
+
+
+def _document(found: RangeTestResource, rule: BoundsRule | None) -> dict[str, Any]:
+    """The resource as the service serves it, without a study; where a rule was given, what it says beside it."""
     document: dict[str, Any] = as_json.loads(found.model_dump_json(exclude={"study", "status"}))
-    return document
+    if rule is None:
+        return document
+    bounds = None if found.reading is None else _ruled(Reading.from_dict(found.reading), rule)
+    base_lr, max_lr = bounds or (None, None)
+    return document | {"by_rule": {"rule": rule, "base_lr": base_lr, "max_lr": max_lr}}
 
 
 def _draw(found: RangeTestResource, task: str, plan: Plan, file: Path) -> None:

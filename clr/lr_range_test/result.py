@@ -132,15 +132,7 @@ class RangeTest:
         Raises:
             InvalidRangeTest: an unknown rule, or the test did not find what the rule needs.
         """
-        if rule == "paper":
-            if self.rise is None or self.edge is None:
-                raise InvalidRangeTest("rule", f"needs a rise and an edge ({self._why_not()})", rule)
-            return self.rise, self.edge
-        if not isinstance(rule, int | float) or isinstance(rule, bool) or not 1 < rule < math.inf:
-            raise InvalidRangeTest("rule", 'must be a divisor above 1 or "paper"', rule)
-        if self.max_lr is None:
-            raise InvalidRangeTest("rule", f"needs an edge ({self._why_not()})", rule)
-        return self.max_lr / rule, self.max_lr
+        return bounds_by(self.reading, rule)
 
     def schedule(self, family: str = "triangular", rule: BoundsRule = 4.0, **parameters: Any) -> schedules.Schedule:
         """A schedule of a family between these bounds.
@@ -194,8 +186,32 @@ class RangeTest:
     def __str__(self) -> str:
         return "\n".join(range_test_text.lines(self.reading, low=self.low, high=self.high, notes=self.notes))
 
-    def _why_not(self) -> str:
-        return "; ".join(f"{reason.reason}: {reason.detail}" for reason in self.reasons) or "it has none"
+
+def bounds_by(reading: Reading, rule: BoundsRule) -> tuple[float, float]:
+    """(base_lr, max_lr) of a reading by a rule, as `RangeTest.bounds` has them.
+
+    Raises:
+        InvalidRangeTest: an unknown rule, or the reading lacks what the rule needs.
+    """
+    check_rule(rule)
+    if rule == "paper":
+        if reading.rise is None or reading.edge is None:
+            raise InvalidRangeTest("rule", f"needs a rise and an edge ({_why_not(reading)})", rule)
+        return reading.rise, reading.edge
+    if reading.max_lr is None:
+        raise InvalidRangeTest("rule", f"needs an edge ({_why_not(reading)})", rule)
+    return reading.max_lr / rule, reading.max_lr
+
+
+def check_rule(rule: object) -> None:
+    """Raises InvalidRangeTest where `rule` is neither a divisor above 1 nor "paper"."""
+    number = isinstance(rule, int | float) and not isinstance(rule, bool)
+    if rule != "paper" and not (number and 1 < rule < math.inf):  # type: ignore[operator]
+        raise InvalidRangeTest("rule", 'must be a divisor above 1 or "paper"', rule)
+
+
+def _why_not(reading: Reading) -> str:
+    return "; ".join(f"{reason.reason}: {reason.detail}" for reason in reading.reasons) or "it has none"
 
 
 def _without_nan(rows: Floats) -> list[list[float | None]]:

@@ -40,7 +40,7 @@ def clr(*arguments: str) -> Done:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One short run with a picture: (process, file)."""
     file = tmp_path_factory.mktemp("picture") / "ramp.svg"
-    return clr(*SHORT, "--picture", str(file)), file
+    return clr(*SHORT, "--rule", "paper", "--picture", str(file)), file
 
 
 def test_it_prints_the_bounds_the_verdict_and_the_ramps_length(done: Any) -> None:
@@ -54,6 +54,19 @@ def test_it_prints_the_bounds_the_verdict_and_the_ramps_length(done: Any) -> Non
     assert 0.3 < float(lines[3].split()[1]) < 2.0
 
 
+def test_the_papers_rule_is_rise_and_edge(done: Any) -> None:
+    lines = done[0].stdout.splitlines()
+
+    edge, rise = (line.split()[1] for line in lines[3:5])
+    assert f"  by the rule paper: base_lr {rise}, max_lr {edge}" in lines
+
+
+def test_the_help_says_that_a_linear_ramp_is_in_python_alone() -> None:
+    said = " ".join(clr("--help").stdout.split())
+
+    assert "A linear one is in Python alone: clr.range_test(" in said
+
+
 def test_progress_goes_to_stderr_and_the_picture_to_its_file(done: Any) -> None:
     process, file = done
 
@@ -62,13 +75,15 @@ def test_progress_goes_to_stderr_and_the_picture_to_its_file(done: Any) -> None:
     assert Path(file).read_text().count("<path") > 20
 
 
-def test_as_json_it_prints_the_curves_and_the_same_reading(done: Any) -> None:
-    process = clr(*SHORT, "--json")
+def test_as_json_it_prints_the_curves_and_the_same_reading_and_the_bounds_by_a_rule(done: Any) -> None:
+    process = clr(*SHORT, "--json", "--rule", "3")
 
     document = json.loads(process.stdout)
     assert len(document["curves"]) == 3 and document["ramp_iterations"] == 300
     printed = next(line for line in done[0].stdout.splitlines() if line.startswith("  max_lr"))
     assert f"{document['reading']['max_lr']:.3g}" == printed.split()[1]
+    max_lr = document["reading"]["max_lr"]
+    assert document["by_rule"] == {"rule": 3.0, "base_lr": max_lr / 3, "max_lr": max_lr}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,7 @@ def test_as_json_it_prints_the_curves_and_the_same_reading(done: Any) -> None:
         (("--task", "digits", "--seeds", "2"), exits.USAGE, "/range_test/seeds"),
         (("--task", "digits", "--low", "1", "--high", "2"), exits.USAGE, "must rise 10 times at least"),
         (("--task", "digits", "--option", "root"), exits.USAGE, "must be NAME=VALUE"),
+        (("--task", "digits", "--rule", "1"), exits.USAGE, 'must be a divisor above 1 or "paper", got 1'),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_trained(arguments: Any, code: int, message: str) -> None:
