@@ -108,7 +108,7 @@ def run(
 ) -> None:
     """Run a study from spec to answer, all in one: service, workers, progress, answer. Nothing is left running."""
     wanted = document.read(spec)
-    submission.precheck(wanted)
+    submission.precheck(wanted, own_tasks=bool(tasks))
     folder = data or _new_folder(spec)
     flags = ["--device", device, "--threads", str(threads), *(p for t in tasks or () for p in ("--tasks", t))]
     count = workers or default_workers()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clr import plan, rounds
+from clr import plan, rounds, tasks
 from clr.errors import FieldError, InvalidSpec
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
@@ -42,25 +42,25 @@ def prepare(document: Any, known: Mapping[str, TaskFacts]) -> Submission:
     Raises:
         InvalidSpec: with every error of form and meaning, by field.
     """
-    spec = _checked(document, known)
+    spec = _checked(document, known, list(known))
     facts = known[spec.task.name]
     ledger = plan.make(spec, facts) if facts.fixed else None
     first = rounds.due(ledger, ()) if ledger else (plan.describe_slot(spec),)
     return Submission(spec, facts, ledger, first, body_hash(document))
 
 
-def precheck(document: Any) -> None:
+def precheck(document: Any, *, own_tasks: bool = False) -> None:
     """Refuses what is wrong whatever the workers will announce, so that nothing is started for it.
+
+    Args:
+        own_tasks: the workers load modules with tasks of their own, whose names only they know.
 
     Raises:
         InvalidSpec: with every such error, by field.
     """
-    try:
-        _checked(document, {facts.name: facts for facts in built_in_facts()})
-    except InvalidSpec as error:
-        # A task that is not built in may yet be announced.
-        if wrong := [one for one in error.errors if one.pointer != "/task"]:
-            raise InvalidSpec(wrong) from None
+    facts = {one.name: one for one in built_in_facts()}
+    others = own_tasks or set(tasks.names()) - set(facts)
+    _checked(document, facts, None if others else list(facts))
 
 
 def body_hash(document: Any) -> str:
@@ -68,19 +68,21 @@ def body_hash(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _checked(document: Any, known: Mapping[str, TaskFacts]) -> StudySpec:
+def _checked(document: Any, known: Mapping[str, TaskFacts], names: Sequence[str] | None) -> StudySpec:
+    """The document's spec, judged. `names`: of every task there can be; None where there may be any."""
     try:
         spec = parse(document)
     except InvalidSpec as form:
-        raise InvalidSpec([*form.errors, *_meaning_beside(document, form.errors, known)]) from None
-    if wrong := _meaning(spec, known, list(known)):
+        raise InvalidSpec([*form.errors, *_meaning_beside(document, form.errors, known, names)]) from None
+    if wrong := _meaning(spec, known, names):
         raise InvalidSpec(wrong)
     return spec
 
 
-def _meaning(spec: StudySpec, facts: Mapping[str, TaskFacts], known: Sequence[str]) -> Sequence[FieldError]:
+def _meaning(spec: StudySpec, facts: Mapping[str, TaskFacts], names: Sequence[str] | None) -> Sequence[FieldError]:
     model = spec.model.options if spec.model else {}
     infinite = [*_not_finite("/task/options", spec.task.options), *_not_finite("/model/options", model)]
+    known = [spec.task.name] if names is None else names
     return [*infinite, *plan.check(spec, facts.get(spec.task.name), known)]
 
 
@@ -93,7 +95,9 @@ def _not_finite(pointer: str, value: Any) -> Iterator[FieldError]:
         yield from _not_finite(f"{pointer}/{key}", inner)
 
 
-def _meaning_beside(document: Any, form: Sequence[FieldError], known: Mapping[str, TaskFacts]) -> Sequence[FieldError]:
+def _meaning_beside(
+    document: Any, form: Sequence[FieldError], known: Mapping[str, TaskFacts], names: Sequence[str] | None
+) -> Sequence[FieldError]:
     """What is wrong in meaning with the rest of a document whose form is wrong: one answer then lists everything."""
     rest, gone = copy.deepcopy(document), [error.pointer for error in form]
     for pointer in gone:
@@ -110,7 +114,7 @@ def _meaning_beside(document: Any, form: Sequence[FieldError], known: Mapping[st
             return ()
     # Defaults now stand in for what was dropped; what hangs on those would be judged wrongly.
     judged = {} if any(pointer.startswith(WEIGHED_TOGETHER) for pointer in gone) else known
-    found = _meaning(spec, judged, list(known))
+    found = _meaning(spec, judged, names)
     return [error for error in found if not error.pointer.startswith(tuple(gone))]
 
 

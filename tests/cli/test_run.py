@@ -52,6 +52,16 @@ def test_an_invalid_spec_is_refused_with_every_error_before_anything_starts(clr,
     assert not data.exists()
 
 
+def test_an_unknown_task_is_refused_before_anything_starts(clr, tiny, tmp_path):
+    data = tmp_path / "kept"
+
+    refused = clr("run", tiny(task="no-such-task"), "--data", str(data))
+
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert "/task" in refused.stderr and "'no-such-task'" in refused.stderr and "digits" in refused.stderr
+    assert not data.exists()
+
+
 def test_ctrl_c_leaves_nothing_running(tiny, tmp_path):
     data = tmp_path / "kept"
     spec = tiny(budget={"iterations": 1_000_000})
