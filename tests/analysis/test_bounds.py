@@ -202,7 +202,7 @@ def both_right(test, reading):
 
 @pytest.fixture(scope="module")
 def readable():
-    return readings(curves.READABLE, curves.readable, 500, seed=20261124)
+    return readings(curves.READABLE, curves.readable, 1000, seed=20261124)
 
 
 def test_both_bounds_are_right_in_95_and_the_edge_in_98_of_100_readable_tests(readable):
@@ -225,16 +225,22 @@ def test_90_of_100_exponential_and_45_of_100_linear_tests_are_called_clear(reada
 
 
 def test_pure_noise_and_unreadable_curves_are_unclear_in_98_of_100_tests():
-    noise = readings(curves.NOISE, curves.pure_noise, 200, seed=1)
-    lacking = readings(curves.UNREADABLE, curves.unreadable, 200, seed=2)
+    noise = readings(curves.NOISE, curves.pure_noise, 500, seed=1)
+    lacking = readings(curves.UNREADABLE, curves.unreadable, 500, seed=2)
 
     assert np.mean([reading.verdict == "unclear" for _, reading in noise]) >= 0.98
     assert np.mean([reading.verdict == "unclear" for _, reading in lacking]) >= 0.98
 
 
 def test_at_three_times_the_noise_what_is_called_clear_is_right_in_93_of_100():
-    pairs = readings(curves.READABLE, curves.readable, 300, seed=3, noise=3.0)
+    pairs = readings(curves.READABLE, curves.readable, 500, seed=3, noise=3.0)
     clear = [both_right(*pair) for pair in pairs if pair[1].verdict == "clear"]
 
     assert np.mean(clear) >= 0.93
     assert len(clear) >= 0.5 * len(pairs)
+
+
+def test_at_three_times_the_noise_unreadable_curves_are_still_unclear_in_98_of_100_tests():
+    pairs = readings(curves.UNREADABLE, curves.unreadable, 500, seed=4, noise=3.0)
+
+    assert np.mean([reading.verdict == "unclear" for _, reading in pairs]) >= 0.98
