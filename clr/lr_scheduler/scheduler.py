@@ -49,7 +49,7 @@ class ScheduleLR(LRScheduler):
 
     A call of `step()` counts where the optimizer made an update since the call before. So an update that GradScaler
     skipped, and the calls between two updates under gradient accumulation, leave the rate where it is. As long as
-    no update was seen and no gradient exists (a loop that only traces the rates), every call counts. Updates replayed
+    no update was seen and no gradient computed (a loop that only traces the rates), every call counts. Updates replayed
     by a CUDA graph are noticed when they are captured, and every call counts from then on.
 
     `state_dict()` holds the count and the schedule, nothing else; it loads with `torch.load(weights_only=True)`.
@@ -232,8 +232,7 @@ class ScheduleLR(LRScheduler):
         return np.linspace(self._start, last, min(last - self._start + 1, _MOST_CHECKED), dtype=np.int64)
 
     def _watch(self) -> None:
-        hook = self.optimizer.register_step_post_hook(self._updates.saw)
-        weakref.finalize(self, hook.remove)
+        weakref.finalize(self, self._updates.watch(self.optimizer))
         weakref.finalize(self, self._progress.warn)
 
     def _use(self, schedule: Schedule | tuple[Schedule, ...], momentum: Schedule | None) -> None:

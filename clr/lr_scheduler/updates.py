@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
 
 import torch
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from clr.schedules import Schedule
 
@@ -18,13 +21,37 @@ class Updates:
 
     Attributes:
         made: updates seen, without those that were skipped.
-        ever_seen: at least one update, or one skipped inside a fused kernel.
+        ever_seen: the optimizer is in training: a gradient was computed for it, or `optimizer.step()` was run.
         captured: an update was captured in a CUDA graph: its replays can't be seen.
     """
 
     def __init__(self) -> None:
         self.made = 0
         self.ever_seen = self.captured = False
+
+    def watch(self, optimizer: Optimizer) -> Callable[[], None]:
+        """Sees the optimizer's updates and, until the first one, its gradients; returns what ends that.
+
+        GradScaler does not run `optimizer.step()` for an update that it skips, and the gradients may be cleared before
+        the schedule is asked: all that a skipped first update leaves behind is that backward came by.
+        """
+        updates = optimizer.register_step_post_hook(self.saw)
+        gradients: list[RemovableHandle] = []
+
+        def saw_gradient(parameter: torch.Tensor) -> None:
+            self.ever_seen = True
+            _remove(gradients)
+
+        if not self.ever_seen:
+            parameters = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+            leaves = [leaf for leaf in parameters if leaf.requires_grad and leaf.is_leaf]
+            gradients += [leaf.register_post_accumulate_grad_hook(saw_gradient) for leaf in leaves]
+
+        def end() -> None:
+            updates.remove()
+            _remove(gradients)
+
+        return end
 
     def saw(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         """The hook: `optimizer.step()` was run."""
@@ -37,6 +64,13 @@ class Updates:
         found_infinity = optimizer.__dict__.get("found_inf")
         if found_infinity is None or not float(found_infinity):
             self.made += 1
+
+
+def _remove(handles: list[RemovableHandle]) -> None:
+    """Removes hooks, each once: autograd may run them on several threads."""
+    with suppress(IndexError):
+        while True:
+            handles.pop().remove()
 
 
 class Progress:

@@ -265,12 +265,13 @@ def test_past_the_end_the_last_rate_holds():
 
 @pytest.mark.parametrize("clear_gradients_first", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
-def test_an_update_that_grad_scaler_skipped_is_not_counted(clear_gradients_first, fused):
+@pytest.mark.parametrize("overflows", [(3, 4, 9), (0, 1, 7), (0, 1, 2)])
+def test_an_update_that_grad_scaler_skipped_is_not_counted(clear_gradients_first, fused, overflows):
     optimizer = AdamW([Parameter(weights().detach().float())], lr=1.0, fused=fused)
     scheduler, scaler = ScheduleLR(optimizer, SCHEDULE), torch.amp.GradScaler("cpu", init_scale=4.0)
     used = []
     for batch in range(12):
-        overflow = batch in (3, 4, 9)
+        overflow = batch in overflows
         scaler.scale(loss_of(optimizer) * (float("inf") if overflow else 1.0)).backward()
         if not overflow:
             used.append(optimizer.param_groups[0]["lr"])
@@ -350,11 +351,29 @@ def test_a_scheduler_that_is_gone_leaves_no_hook_on_the_optimizer():
     optimizer = an_optimizer()
     scheduler = ScheduleLR(optimizer, SCHEDULE)
     assert optimizer._optimizer_step_post_hooks
+    assert gradient_hooks(optimizer)
 
     del scheduler
     gc.collect()
 
     assert not optimizer._optimizer_step_post_hooks
+    assert not gradient_hooks(optimizer)
+
+
+def gradient_hooks(optimizer: Optimizer) -> list[object]:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return [hook for parameter in parameters for hook in (parameter._post_accumulate_grad_hooks or {}).values()]
+
+
+def test_the_first_gradient_takes_the_hooks_off_all_parameters():
+    optimizer = SGD([weights(seed=1), weights(seed=2), weights(seed=3).requires_grad_(False)], lr=1.0)
+    scheduler = ScheduleLR(optimizer, SCHEDULE)
+    assert len(gradient_hooks(optimizer)) == 2
+
+    optimizer.param_groups[0]["params"][1].sum().backward()
+
+    assert not gradient_hooks(optimizer)
+    assert scheduler.iteration == 0
 
 
 def test_a_copy_of_the_scheduler_follows_its_own_optimizer():
