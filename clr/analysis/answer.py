@@ -73,6 +73,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         arms=tuple(ranked),
         best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
         target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
+        target_reason=target.why_none(plan, trials, confirmed_all=status == "confirmed"),
         iterations=plan.iterations,
         notes=tuple(_notes(plan, ranked, settled)),
         action=made.action,

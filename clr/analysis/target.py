@@ -96,6 +96,21 @@ def of_baseline(plan: Plan, trials: Sequence[Trial]) -> float | None:
     return float(median(last)) if last else None
 
 
+def why_none(plan: Plan, trials: Sequence[Trial], *, confirmed_all: bool) -> str:
+    """Why no arm has iterations to a target so far; "" where each has them, or a reason of its own.
+
+    Args:
+        confirmed_all: whether the confirm phase is over.
+    """
+    if plan.target is None and not plan.target_seeds:
+        return "the spec states no target: iterations to one are given where it has `target` or `target_seeds`"
+    if not confirmed_all:
+        return "iterations to the target are given once every confirm run has ended"
+    if of_baseline(plan, trials) is None:
+        return f"none of the {len(plan.target_seeds)} runs of {plan.baseline} that set the target came to a value"
+    return ""
+
+
 def summary(
     curves: Mapping[str, Sequence[Evaluation]],
     metric: str,

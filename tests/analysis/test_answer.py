@@ -183,6 +183,24 @@ def test_iterations_to_target_only_where_a_target_was_given(trials: list[Trial],
     assert all(arm.to_target and arm.to_target.reason for arm in answer("s", with_target, trials).arms)
 
 
+def test_no_iterations_to_a_target_come_with_the_reason(trials: list[Trial], plan: Plan) -> None:
+    stated = plan.model_copy(update={"target": 0.8})
+    by_seeds = simulated.a_plan(arms=ARMS, confirm_seeds=5, target_seeds=2)
+    running = [t for t in trials if t.phase == "search"]
+
+    unstated = answer("s", plan, trials)
+
+    assert unstated.target_reason.startswith("the spec states no target")
+    assert not any("target" in note for note in unstated.notes)
+    assert answer("s", stated, trials).target_reason == ""
+    assert answer("s", stated, running).target_reason == (
+        "iterations to the target are given once every confirm run has ended"
+    )
+    without_curves = answer("s", by_seeds, simulated.run(by_seeds))
+    assert without_curves.target is None
+    assert without_curves.target_reason == "none of the 2 runs of fixed that set the target came to a value"
+
+
 def confirm_of(trials: list[Trial], arm: str) -> list[Trial]:
     return [t for t in trials if t.phase == "confirm" and t.arm == arm]
 
