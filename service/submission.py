@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
@@ -16,9 +15,7 @@ from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
 from clr.spec import StudySpec, parse
 from clr.tasks import built_in_facts
-
-# Fields whose values are judged against a task's facts and each other.
-WEIGHED_TOGETHER = ("/task", "/budget", "/batch_size", "/bounds", "/optimizer")
+from service.stand_ins import Remainder
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def _checked(document: Any, known: Mapping[str, TaskFacts], names: Sequence[str]
     try:
         spec = parse(document)
     except InvalidSpec as form:
-        raise InvalidSpec([*form.errors, *_meaning_beside(document, form.errors, known, names)]) from None
+        raise InvalidSpec([*form.errors, *_meaning_beside(document, known, names)]) from None
     if wrong := _meaning(spec, known, names):
         raise InvalidSpec(wrong)
     return spec
@@ -95,37 +92,12 @@ def _not_finite(pointer: str, value: Any) -> Iterator[FieldError]:
         yield from _not_finite(f"{pointer}/{key}", inner)
 
 
-def _meaning_beside(
-    document: Any, form: Sequence[FieldError], known: Mapping[str, TaskFacts], names: Sequence[str] | None
-) -> Sequence[FieldError]:
-    """What is wrong in meaning with the rest of a document whose form is wrong: one answer then lists everything."""
-    rest, gone = copy.deepcopy(document), [error.pointer for error in form]
-    for pointer in gone:
-        _drop(rest, pointer)
-    try:
-        spec = parse(rest)
-    except InvalidSpec as hollow:  # e.g. a budget whose only field is gone
-        for error in hollow.errors:
-            _drop(rest, error.pointer)
-            gone.append(error.pointer)
-        try:
-            spec = parse(rest)
-        except InvalidSpec:
-            return ()
-    # Defaults now stand in for what was dropped; what hangs on those would be judged wrongly.
-    judged = {} if any(pointer.startswith(WEIGHED_TOGETHER) for pointer in gone) else known
-    found = _meaning(spec, judged, names)
-    return [error for error in found if not error.pointer.startswith(tuple(gone))]
+def _meaning_beside(document: Any, known: Mapping[str, TaskFacts], names: Sequence[str] | None) -> list[FieldError]:
+    """What is wrong in meaning with the rest of a document whose form is wrong: one answer then lists everything.
 
-
-def _drop(document: Any, pointer: str) -> None:
-    """Takes a field out, so that its default stands; items of lists stay, since the others' pointers hang on them."""
-    *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]] or [""]
-    at = document
-    for part in path:
-        if isinstance(at, dict):
-            at = at.get(part)
-        elif isinstance(at, list) and part.isdigit() and int(part) < len(at):
-            at = at[int(part)]
-    if isinstance(at, dict):
-        at.pop(last, None)
+    What is wrong only with one stand-in, or says its value, hangs on what is not known.
+    """
+    rest = Remainder(document)
+    judged = [_meaning(spec, {} if "/task" in rest.gone else known, names) for spec in rest.specs()]
+    everywhere = set.intersection(*map(set, judged)) if judged else set()
+    return [error for error in judged[0] if error in everywhere and not rest.hangs_on(error.pointer)] if judged else []
