@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -242,6 +243,16 @@ def _check(model: nn.Module, optimizer: Optimizer) -> None:
         )
     if not any(id(parameter) in parameters for group in optimizer.param_groups for parameter in group["params"]):
         raise InvalidRangeTest("optimizer", "must hold parameters of the model", type(optimizer).__name__)
+    if _needs_closure(optimizer):
+        raise InvalidRangeTest(
+            "optimizer", "must step without a closure: take SGD, Adam or their like", type(optimizer).__name__
+        )
+
+
+def _needs_closure(optimizer: Optimizer) -> bool:
+    """Whether `step()` evaluates the loss itself, several times an update, as LBFGS does: a ramp has no place there."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 def _notes(

@@ -333,6 +333,13 @@ def test_seeds_must_be_different_and_not_negative(problem: Any, seeds: Any) -> N
         problem.range_test(seeds=seeds)
 
 
+def test_an_optimizer_that_needs_a_closure_is_refused_by_name(problem: Any) -> None:
+    problem.optimizer = torch.optim.LBFGS(problem.model.parameters())
+
+    with pytest.raises(InvalidRangeTest, match=r"optimizer must step without a closure: .*, got 'LBFGS'"):
+        problem.range_test()
+
+
 # Validation and metric
 
 
