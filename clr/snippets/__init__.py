@@ -29,6 +29,7 @@ from collections.abc import Callable
 from clr.errors import InvalidSchedule, UnknownName
 from clr.schedules import Schedule
 from clr.snippets import scripts, torch_native
+from clr.snippets.expressions import scale_functions
 
 _ASSUMED_ITERATIONS = 1000
 
@@ -62,7 +63,8 @@ def snippet(schedule: Schedule, kind: str, iterations: int | None = None) -> str
 
     Raises:
         UnknownName: no such kind.
-        InvalidSchedule: iterations is no whole number above 0.
+        InvalidSchedule: iterations is no whole number above 0, or a scale function stands in the script that is running
+            (or in a console): no other process can import it.
 
     Example:
         >>> from clr.schedules import Fixed
@@ -77,4 +79,10 @@ def snippet(schedule: Schedule, kind: str, iterations: int | None = None) -> str
     run = schedule.length or _ASSUMED_ITERATIONS if iterations is None else iterations
     if isinstance(run, bool) or not isinstance(run, int) or run < 1:
         raise InvalidSchedule("a snippet", "iterations", "must be a whole number above 0", iterations)
+    if path := next((path for path in scale_functions(schedule) if path.startswith("__main__:")), None):
+        rule = (
+            "must stand in a module for a snippet, since another process can't import it from __main__: move the "
+            "function into a file of its own, e.g. scales.py, and import it from there"
+        )
+        raise InvalidSchedule("custom", "scale_fn", rule, path)
     return _KINDS[kind](schedule, run)

@@ -51,5 +51,9 @@ def _parts(schedule: Schedule) -> Iterator[Schedule]:
 
 def _modules(schedule: Schedule) -> list[str]:
     """Modules that scale functions are imported from."""
-    paths = [part.scale_fn for part in _parts(schedule) if isinstance(part, Custom)]
-    return sorted({path.partition(":")[0] for path in paths if ":" in path})
+    return sorted({path.partition(":")[0] for path in scale_functions(schedule)})
+
+
+def scale_functions(schedule: Schedule) -> list[str]:
+    """Import paths of the scale functions in the schedule, those that we have by name aside."""
+    return [part.scale_fn for part in _parts(schedule) if isinstance(part, Custom) and ":" in part.scale_fn]

@@ -1,6 +1,9 @@
 """What a snippet is, and what is refused."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +123,23 @@ def test_a_scale_function_of_ones_own_is_imported_from_where_it_stands() -> None
 
     assert f'trust("{np.emath.sqrt.__module__}")' in ours
     assert f"from {np.emath.sqrt.__module__} import sqrt" in torchs
+
+
+@pytest.mark.parametrize("kind", snippets.KINDS)
+def test_a_scale_function_of_the_running_script_is_refused(tmp_path: Path, kind: str) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "from clr.schedules import Custom, Warmup\n"
+        "def grow(x): return x\n"
+        "schedule = Warmup(schedule=Custom(base_lr=0.1, max_lr=0.4, step_size=5, scale_fn=grow), iterations=9)\n"
+        "assert schedule(0) >= 0\n"
+        f"schedule.snippet({kind!r})\n"
+    )
+
+    said = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False).stderr
+
+    assert "InvalidSchedule: scale_fn of custom must stand in a module" in said
+    assert "move the function into a file of its own" in said and "got '__main__:grow'" in said
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "10"])
