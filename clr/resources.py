@@ -298,7 +298,13 @@ class PreviewRequest(Message):
 
     schedule: dict[str, Any] = Field(description="the schedule's document: its family and its parameters")
     iterations: int = Field(ge=1, le=2**53, description="length of the run, in optimizer updates")
-    points: int = Field(default=1000, ge=2, le=10_000, description="rates at most, evenly spread from first to last")
+    points: int = Field(
+        default=1000,
+        ge=2,
+        le=10_000,
+        description="rates at most, evenly spread from first to last: a cycle shorter than a few times "
+        "iterations / points aliases, and looks slower, or flat",
+    )
 
 
 class SchedulePreview(Message):

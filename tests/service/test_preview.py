@@ -10,6 +10,7 @@ from serving import serving as service
 
 from clr import schedules
 from clr.client import Client
+from clr.resources import PreviewRequest
 
 TRIANGULAR2 = {"family": "triangular2", "base_lr": 0.001, "max_lr": 0.006, "step_size": 2000}
 
@@ -76,6 +77,16 @@ def test_the_schema_names_each_field_with_a_kind_a_meaning_and_its_rules(client:
         assert field["type"] and field["description"], name
         bounded = {"minimum", "exclusiveMinimum", "enum", "anyOf", "items", "properties"}
         assert field["type"] == "boolean" or bounded & set(field), name
+
+
+def test_points_a_cycle_apart_show_a_flat_line_and_the_schema_says_so(preview: Callable[..., httpx.Response]) -> None:
+    cycle_of_10 = {"family": "triangular", "base_lr": 0.1, "max_lr": 0.4, "step_size": 5}
+
+    shown = preview(cycle_of_10, 1001, points=101).json()["rates"]
+
+    assert shown == pytest.approx([0.1] * 101)
+    said = PreviewRequest.model_json_schema()["properties"]["points"]["description"]
+    assert "a cycle shorter than a few times iterations / points aliases" in said
 
 
 def test_a_long_run_is_sampled_from_its_first_update_to_its_last(preview):
