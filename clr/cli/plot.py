@@ -19,6 +19,13 @@ from clr.spec import StudySpec, parse
 
 SHAPE = {"peak_lr": 1.0, "ratio": 0.1, "cycles": 3, "drops": 2, "decay": 0.1}
 """Where nothing says a value, a family is drawn with these coordinates: its shape, no advice."""
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "multi_step": {"lr": 0.1, "gamma": 0.1, "milestones": [500, 750]},
+    "custom": {"base_lr": 0.1, "max_lr": 0.4, "step_size": 100, "scale_fn": "halving"},
+    "warmup": {"iterations": 100, "schedule": {"family": "cosine", "lr": 0.1, "end_lr": 0, "iterations": 900}},
+    "piecewise": {"milestones": [500], "schedules": [{"family": "fixed", "lr": 0.1}, {"family": "fixed", "lr": 0.01}]},
+}
+"""Families that no coordinates describe have no shape to draw: what to write instead."""
 DEFAULT_RUN = 1000
 KINDS = (".png", ".svg", ".pdf")
 
@@ -126,7 +133,8 @@ def _schedule(curve: _Asked, run: int) -> Schedule:
     """The schedule to draw; what it leaves open has the coordinates of `SHAPE`.
 
     Raises:
-        UnknownName: no such family. InvalidSchedule: a parameter is wrong, or missing where no coordinate gives it.
+        UnknownName: no such family. InvalidSchedule: a parameter is wrong, or missing in a document.
+        InvalidSpec: a coordinate is wrong, or a parameter is missing that none gives.
     """
     known = search_space.coordinates(curve.family)
     constants = {name: _coordinate(name, value, run) for name, value in curve.fixed.items() if name in known}
@@ -134,9 +142,22 @@ def _schedule(curve: _Asked, run: int) -> Schedule:
     required = schedules.json_schema(curve.family)["required"]
     if curve.whole or (not constants and set(required) <= set(own)):
         return schedules.make(curve.family, **own)
+    if curve.family in EXAMPLES:
+        raise InvalidSpec([FieldError(f"/{next(name for name in required if name not in own)}", _how(curve.family))])
     given = search_space.replaced(curve.family, own) | set(constants)
     shape = {name: SHAPE[name] for name in known if name not in given}
     return search_space.schedule(curve.family, constants, own, shape, run)
+
+
+def _how(family: str) -> str:
+    """What is to be written for a family that has no shape of its own."""
+    example = EXAMPLES[family]
+    written = (f"{name}={value if isinstance(value, str) else as_json.dumps(value)}" for name, value in example.items())
+    return (
+        f"is required, since {family} has no shape of its own to draw. Give its parameters, e.g.\n"
+        f"  clr plot '{family}:{','.join(written)}'\nor the schedule as JSON, e.g.\n"
+        f"  clr plot '{as_json.dumps({'family': family, **example})}'"
+    )
 
 
 def _coordinate(name: str, value: Any, run: int) -> float:

@@ -3,12 +3,13 @@
 import io
 import json
 import re
+import shlex
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
-from clr import schedules
+from clr import schedules, search_space
 from clr.cli import command, exits
 
 TRIANGULAR = {"family": "triangular", "base_lr": 0.1, "max_lr": 0.4, "step_size": 50}
@@ -48,6 +49,17 @@ def test_a_shape_goes_to_its_peak_of_1(plot, family: str):
 
     (document,) = json.loads(said)["schedules"].values()
     assert schedules.from_dict(document).rates(121).max() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("family", [name for name in schedules.names() if not search_space.coordinates(name)])
+def test_a_family_without_a_shape_says_what_to_write_and_that_draws_it(plot, family: str):
+    code, _, talk = plot(family)
+
+    commands = [shlex.split(line) for line in talk.splitlines() if line.startswith("  clr plot ")]
+    assert code == exits.USAGE and len(commands) == 2
+    by_name, by_document = (json.loads(plot(*words[2:], "--json")[1])["schedules"] for words in commands)
+    assert list(by_name.values()) == list(by_document.values())
+    assert [drawn["family"] for drawn in by_document.values()] == [family]
 
 
 def test_parameters_are_taken_as_they_are_written(plot):
@@ -110,7 +122,8 @@ def test_rates_can_be_drawn_on_a_logarithmic_axis(plot, tmp_path: Path):
         (["fixed:lr=-1"], exits.USAGE, "lr of fixed must be above 0"),
         (["fixed:lr"], exits.USAGE, "NAME=VALUE"),
         (["fixed:rate=1"], exits.USAGE, "rate of fixed is not a parameter"),
-        (["custom"], exits.USAGE, "base_lr of custom is required"),
+        (["custom"], exits.USAGE, "/base_lr: is required, since custom has no shape of its own to draw"),
+        (["multi_step:lr=1"], exits.USAGE, "/gamma: is required, since multi_step has no shape"),
         (["triangular:cycles=1.5"], exits.USAGE, "/cycles: must be a whole number"),
         (["triangular:ratio=high"], exits.USAGE, "/ratio: must be a number"),
         (["missing.yaml"], exits.USAGE, "missing.yaml"),
