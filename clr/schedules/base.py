@@ -121,6 +121,11 @@ class Schedule(ABC):
         return None
 
     @property
+    def shortest(self) -> int:
+        """The shortest run that the schedule can be laid over whole [iterations]: one of each of its parts."""
+        return 1
+
+    @property
     def cycle(self) -> float | None:
         """Iterations of the first cycle, or the whole length; None where the schedule has neither."""
         return self.length
@@ -128,7 +133,9 @@ class Schedule(ABC):
     def stretched(self, iterations: int, *, of: int | None = None) -> Self:
         """The same shape laid over a run of another length: cycles keep their number, drops their place.
 
-        Whole-number parameters are rounded to the nearest iteration.
+        Whole-number parameters are rounded to the nearest iteration; where they must fit together, the later ones take
+        what the earlier leave, so that `length` is exactly the new run's. A run shorter than the schedule has parts
+        keeps one iteration of each.
 
         Args:
             iterations: length of the new run [iterations], int >= 1.

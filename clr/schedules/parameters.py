@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class Number(Rule):
         if self.role == "length":
             return value * factor
         if self.role == "per iteration":
-            return value ** (1 / factor)
+            return _power(value, 1 / factor)
         return value / factor if self.role == "frequency" else value
 
     def scaled(self, value: Any, factor: float) -> Any:
@@ -155,7 +156,10 @@ class Milestones(Rule):
         return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
 
     def stretched(self, value: Any, factor: float) -> Any:
-        return tuple(max(1, round(milestone * factor)) for milestone in value)
+        stretched = [0]
+        for milestone in value:  # two that would fall on the same iteration stay two
+            stretched.append(max(stretched[-1] + 1, round(milestone * factor)))
+        return tuple(stretched[1:])
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,14 @@ def rules(owner: type) -> Mapping[str, Rule]:
     hints = get_type_hints(owner, include_extras=True)
     marked = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
     return {name: mark for name, marks in marked.items() for mark in marks if isinstance(mark, Rule)}
+
+
+def _power(base: float, exponent: float) -> float:
+    """base ** exponent for a base above 0, kept within float64: neither 0 nor infinite."""
+    try:
+        return max(float(base**exponent), math.ulp(0.0))
+    except OverflowError:
+        return sys.float_info.max
 
 
 def _finite(value: Real) -> float:

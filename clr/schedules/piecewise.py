@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 
 from clr.schedules.base import Iterations, Rates, Schedule
-from clr.schedules.parameters import Milestones
+from clr.schedules.parameters import Milestones, rules
 from clr.schedules.parts import Parts
 
 
@@ -43,6 +44,27 @@ class Piecewise(Schedule):
     def cycle(self) -> float:
         first = self.schedules[0].cycle
         return self.milestones[0] if first is None else min(first, self.milestones[0])
+
+    @property
+    def shortest(self) -> int:
+        return len(self.milestones) + self.schedules[-1].shortest
+
+    def with_length_times(self, factor: float) -> Self:
+        *first, last = self.schedules
+        # 1. the milestones; the last schedule takes what they leave of the run, where it has an end
+        milestones = rules(type(self))["milestones"].stretched(self.milestones, factor)
+        if self.length is not None:
+            total = max(self.shortest, round(self.length * factor))
+            latest = range(total - self.shortest + 1, total)
+            milestones = tuple(map(min, milestones, latest))
+            last = last.stretched(total - milestones[-1])
+        else:
+            last = last.with_length_times(factor)
+        # 2. the others fill their stages as before
+        old, new = ([late - early for early, late in pairwise((0, *ends))] for ends in (self.milestones, milestones))
+        stages = zip(first, old, new, strict=True)
+        first = [schedule.with_length_times(length / before) for schedule, before, length in stages]
+        return replace(self, schedules=(*first, last), milestones=milestones)
 
     def _rates(self, iterations: Iterations) -> Rates:
         which = np.searchsorted(np.array(self.milestones), iterations, side="right")

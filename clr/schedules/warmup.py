@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 
@@ -50,6 +50,17 @@ class Warmup(Schedule):
     @property
     def cycle(self) -> float:
         return self.iterations + (self.schedule.cycle or 0)
+
+    @property
+    def shortest(self) -> int:
+        return 1 + self.schedule.shortest
+
+    def with_length_times(self, factor: float) -> Self:
+        if self.length is None:
+            return super().with_length_times(factor)
+        total = max(self.shortest, round(self.length * factor))
+        rise = min(max(1, round(self.iterations * factor)), total - self.schedule.shortest)
+        return replace(self, iterations=rise, schedule=self.schedule.stretched(total - rise))
 
     def _rates(self, iterations: Iterations) -> Rates:
         peak = self.schedule(0)
@@ -102,6 +113,11 @@ class WarmupStableDecay(Schedule):
     @property
     def length(self) -> int:
         return self.iterations
+
+    def with_length_times(self, factor: float) -> Self:
+        total, rise, fall = (round(part * factor) for part in (self.iterations, self.warmup, self.decay))
+        total = max(1, total)
+        return replace(self, iterations=total, warmup=rise, decay=min(fall, total - rise))
 
     def _rates(self, iterations: Iterations) -> Rates:
         rise = self.lr * np.minimum(iterations, self.warmup) / max(self.warmup, 1)

@@ -1,6 +1,7 @@
 """Schedules made of schedules, of functions, and of other lengths: what is particular to a family."""
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from clr.errors import InvalidSchedule
 from clr.schedules import (
     Cosine,
     Custom,
+    Exponential,
     Fixed,
     Linear,
     MultiStep,
@@ -188,6 +190,38 @@ class TestStretchedAndScaled:
 
     def test_a_drop_never_falls_on_iteration_zero(self):
         assert Step(lr=0.1, gamma=0.5, step_size=3).stretched(10, of=1000).step_size == 1
+
+    def test_a_plateau_gives_way_to_the_rounding_of_rise_and_fall(self):
+        schedule = WarmupStableDecay(lr=0.1, end_lr=0.0, warmup=100, decay=900, iterations=1000).stretched(1055)
+
+        assert (schedule.warmup, schedule.decay, schedule.iterations) == (106, 949, 1055)
+
+    def test_drops_and_stages_stay_apart_in_a_short_run(self):
+        stages = Piecewise((Fixed(0.1), Fixed(0.2), Fixed(0.3)), (10, 12))
+
+        assert stages.stretched(20, of=100).milestones == (2, 3)
+        assert MultiStep(lr=0.1, gamma=0.5, milestones=(1, 2, 3)).stretched(1, of=30).milestones == (1, 2, 3)
+
+    def test_what_follows_a_warm_up_or_a_stage_takes_the_rest_of_the_run(self):
+        fall = Cosine(lr=0.1, end_lr=0.0, iterations=95)
+
+        assert Warmup(fall, iterations=5).stretched(110).length == 110
+        assert Piecewise((Fixed(0.1), fall), (5,)).stretched(110).length == 110
+
+    def test_a_stage_that_was_filled_stays_filled(self):
+        ramp, cycles = Linear(lr=0.0, end_lr=1.0, iterations=10), Triangular(base_lr=0.1, max_lr=0.4, step_size=7.5)
+
+        stretched = Piecewise((ramp, cycles, Fixed(0.1)), (10, 25)).stretched(125, of=100)
+
+        assert stretched.milestones == (12, 31)
+        assert [part.cycle for part in stretched.schedules] == [12, 19.0, None]
+
+    @pytest.mark.parametrize("gamma", [0.5, 2.0])
+    def test_a_factor_per_iteration_stays_a_number_however_short_the_run(self, gamma):
+        schedule = Exponential(lr=0.1, gamma=gamma).stretched(1, of=1_000_000)
+
+        assert schedule(0) == 0.1
+        assert schedule.gamma in (math.ulp(0.0), sys.float_info.max)
 
     def test_batch_rules_are_named(self):
         assert Fixed(0.1).scaled(128, 512, "linear") == Fixed(0.4)

@@ -257,19 +257,60 @@ def test_stretching_to_its_own_length_changes_nothing(family, schedules_of: Stra
 
 @every_family
 @few
-@given(data=st.data(), i=st.integers(0, 100_000))
-def test_over_a_run_twice_as_long_the_rate_of_i_comes_at_twice_i(family, schedules_of: Strategy, data, i):
+@given(data=st.data(), i=st.integers(0, 100_000), times=st.sampled_from([2, 4, 16]))  # exact for step sizes, too
+def test_over_a_run_so_many_times_as_long_the_rate_of_i_comes_at_as_many_times_i(
+    family, schedules_of: Strategy, data, i, times
+):
     schedule = data.draw(schedules_of(family))
     largest = max(schedule(0), schedule(i), 1e4)
 
-    stretched = schedule.stretched(2000, of=1000)
+    stretched = schedule.stretched(times * 1000, of=1000)
 
     if family == "one_cycle":  # its phases end one iteration before their part of the run
-        assume(schedule.iterations > 1000 and schedule.pct_start * schedule.iterations > 100)
+        assume(times == 2 and schedule.iterations > 1000 and schedule.pct_start * schedule.iterations > 100)
         highest = max(schedule.max_lr, schedule(0))
-        assert stretched(2 * i) == pytest.approx(schedule(i), abs=0.05 * highest)
+        assert stretched(times * i) == pytest.approx(schedule(i), abs=0.05 * highest)
     else:
-        assert stretched(2 * i) == pytest.approx(schedule(i), rel=1e-9, abs=1e-12 * largest)
+        assert stretched(times * i) == pytest.approx(schedule(i), rel=1e-9, abs=1e-12 * largest)
+
+
+@pytest.mark.parametrize(("new", "old"), [(3, 1), (7, 1), (1, 5), (13, 10)])
+@pytest.mark.parametrize("family", sorted(set(schedules.names()) - {"one_cycle"}))
+def test_over_a_run_of_another_length_a_rate_keeps_its_place(family, new, old):
+    schedule = schedules.from_dict(PLAIN[family])
+
+    stretched = schedule.stretched(new * 1000, of=old * 1000)
+
+    at = np.arange(0, 400, 10)
+    assert stretched(at * new // old) == pytest.approx(schedule(at), rel=1e-9, abs=1e-12)
+
+
+@every_family
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_every_run_that_holds_its_parts_can_be_stretched_to_and_is_its_length(family, schedules_of: Strategy, data):
+    schedule = data.draw(schedules_of(family))
+    spread = st.one_of(st.integers(0, 20), st.integers(0, 3000), st.integers(0, 10_000_000))
+    run = schedule.shortest + data.draw(spread)
+    of = None if schedule.length else 1 + data.draw(spread)
+
+    stretched = schedule.stretched(run, of=of)
+
+    assert stretched.length == (run if schedule.length else None)
+    assert np.isfinite(stretched.rates(5)).all() or family == "exponential"
+
+
+@pytest.mark.parametrize("run", [*range(3, 40), 95, 101, 110, 999, 1055])
+def test_schedules_within_schedules_fill_any_run_to_the_last_iteration(run):
+    fall = schedules.make("linear", lr=0.1, end_lr=0.0, iterations=10)
+    staged = schedules.make("piecewise", schedules=[schedules.make("fixed", lr=0.1), fall], milestones=[1])
+    schedule = schedules.make("warmup", schedule=staged, iterations=989, start_factor=0.5)
+
+    stretched = schedule.stretched(run)
+
+    assert schedule.length == 1000 and schedule.shortest == 3
+    assert stretched.length == run
+    assert stretched(run) == 0.0 < stretched(run - 1)
 
 
 @every_family
