@@ -11,7 +11,7 @@ schedule = Cosine(lr=0.1, end_lr=0.0, iterations=200)
 <BLANKLINE>
 model = torch.nn.Linear(4, 1)  # yours
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # yours; the schedule sets its lr
-scheduler = ScheduleLR(optimizer, schedule)
+scheduler = ScheduleLR(optimizer, schedule, iterations=200)
 <BLANKLINE>
 for update in range(200):
     loss = model(torch.ones(8, 4)).mean()  # yours

@@ -26,7 +26,7 @@ from clr import ScheduleLR
 
 model = torch.nn.Linear(4, 1)  # yours
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # yours; the schedule sets its lr
-scheduler = ScheduleLR(optimizer, schedule)
+scheduler = ScheduleLR(optimizer, schedule, iterations={iterations})
 
 {loop}"""
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from schedules.test_contract import PLAIN  # a document of every family
 
 from clr import schedules, snippets
 from clr.errors import InvalidSchedule, UnknownName
-from clr.schedules import Cosine, Custom, Fixed, OneCycle, Piecewise, Schedule, Triangular, Triangular2
+from clr.schedules import Cosine, Custom, Exponential, Fixed, OneCycle, Piecewise, Schedule, Triangular, Triangular2
 from clr.snippets import formulas
 
 every_family = pytest.mark.parametrize("family", schedules.names())
@@ -101,6 +102,17 @@ def test_the_run_is_as_long_as_the_schedule_unless_said_otherwise() -> None:
     assert "range(70)" in snippets.snippet(Cosine(lr=0.1, end_lr=0.0, iterations=70), "torch")
     assert "range(80)" in snippets.snippet(Cosine(lr=0.1, end_lr=0.0, iterations=70), "torch", iterations=80)
     assert "range(1000)" in snippets.snippet(Fixed(lr=0.1), "torch")
+
+
+def test_a_torch_loop_that_steps_per_epoch_is_warned_of_it() -> None:
+    text = snippets.snippet(Exponential(lr=0.1, gamma=0.99), "torch", iterations=150)
+    per_epoch = text.replace("    scheduler.step()", "scheduler.step()")
+
+    with pytest.warns(UserWarning, match="made 150 updates, but .* counted 1: .* of a run of 150"):
+        exec(per_epoch + "scheduler.state_dict()\n", {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(text + "scheduler.state_dict()\n", {})
 
 
 def test_a_long_schedule_is_broken_into_lines_and_is_still_the_same() -> None:
