@@ -77,6 +77,7 @@ def range_test(
             the seed; a loader and a function draw theirs from the global generators, which are seeded.
         optimizer: of the model's parameters. Its groups keep their ratios: a group's factor is its `lr_mult` where any
             has one, else its rate divided by the first group's; rates in the result are those of factor 1.
+            One whose step needs a closure (LBFGS) is refused.
         loss: (outputs, targets) -> a scalar to descend on.
         validation: examples that are not trained on and not the test split; 1,000 of them are drawn once, and are the
             same at each evaluation of each seed. None takes training examples, and says so.
