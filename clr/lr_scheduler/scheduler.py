@@ -129,18 +129,17 @@ class ScheduleLR(LRScheduler):
         Args:
             epoch: sets the count to this many updates instead (torch's signature; deprecated there).
         """
-        self._step_count += 1
         made = self._updates.made
-        if epoch is not None:
-            self.last_epoch, self._counted = epoch, made
-        elif made != self._counted:
+        if made != self._counted and epoch is None:
             self._counted = made
-            self.last_epoch += 1
+            count = self.last_epoch + 1
+        elif epoch is not None:
+            self._counted, count = made, epoch
         elif self._counts_without_update():
-            self.last_epoch += 1
+            count = self.last_epoch + 1
         else:
             return
-        self._progress.iteration = self.last_epoch
+        self.last_epoch = self._progress.iteration = count
         self._write()
 
     def get_lr(self) -> list[float | torch.Tensor]:
@@ -237,8 +236,8 @@ class ScheduleLR(LRScheduler):
 
     def _use(self, schedule: Schedule | tuple[Schedule, ...], momentum: Schedule | None) -> None:
         self.schedule, self.momentum = schedule, momentum
-        self._per_group = not isinstance(schedule, Schedule)  # kept: the question costs more than a step may
         self._tables = [_Table(part) for part in self._schedules()]
+        self._table = self._tables[0] if isinstance(schedule, Schedule) else None  # of all groups, if they have one
         self._momentum_table = None if momentum is None else _Table(momentum)
 
     def _schedules(self) -> tuple[Schedule, ...]:
@@ -248,7 +247,7 @@ class ScheduleLR(LRScheduler):
         """Each group's rate at the current count."""
         param_groups = self.optimizer.param_groups
         rates = [table[self.last_epoch] for table in self._tables]
-        if not self._per_group:
+        if self._table is not None:
             rates *= len(param_groups)
         elif len(rates) != len(param_groups):
             rule = f"must be one, or one per parameter group ({len(param_groups)})"
@@ -257,13 +256,14 @@ class ScheduleLR(LRScheduler):
 
     def _write(self) -> None:
         """Sets the groups to what the current count asks for; this is what a step costs."""
-        if self._per_group:
+        table = self._table
+        if table is None:
             for group, own in zip(self.optimizer.param_groups, self._asked_rates(), strict=True):
                 group["lr"] = groups.set_to(group["lr"], own)
         else:
-            rate = self._tables[0][self.last_epoch]
+            rate = table[self.last_epoch]
             for group in self.optimizer.param_groups:
-                own = rate * group.get("lr_mult", 1.0)
+                own = rate * group["lr_mult"] if "lr_mult" in group else rate
                 group["lr"] = own if type(group["lr"]) is float else groups.set_to(group["lr"], own)
         if self._momentum_table is not None:
             momentum = self._momentum_table[self.last_epoch]
@@ -274,7 +274,7 @@ class ScheduleLR(LRScheduler):
         """Whether a call of `step()` counts although no update was seen since the last one."""
         if not self._follow_updates or self._updates.captured:
             return True
-        if not self._updates.ever_seen and not groups.has_gradient(self.optimizer):
+        if not self._updates.in_training and not groups.has_gradient(self.optimizer):
             return True
         if self._idle_since != self._counted:
             self._idle_since, self._calls_without_update = self._counted, 0

@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import chain
 
 import torch
+from torch import cuda
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
@@ -21,13 +22,17 @@ class Updates:
 
     Attributes:
         made: updates seen, without those that were skipped.
-        ever_seen: the optimizer is in training: a gradient was computed for it, or `optimizer.step()` was run.
         captured: an update was captured in a CUDA graph: its replays can't be seen.
     """
 
     def __init__(self) -> None:
         self.made = 0
-        self.ever_seen = self.captured = False
+        self.captured = self._gradient_seen = False
+
+    @property
+    def in_training(self) -> bool:
+        """Whether a gradient was computed for the optimizer, or `optimizer.step()` was run."""
+        return self._gradient_seen or self.made > 0
 
     def watch(self, optimizer: Optimizer) -> Callable[[], None]:
         """Sees the optimizer's updates and, until the first one, its gradients; returns what ends that.
@@ -39,10 +44,10 @@ class Updates:
         gradients: list[RemovableHandle] = []
 
         def saw_gradient(parameter: torch.Tensor) -> None:
-            self.ever_seen = True
+            self._gradient_seen = True
             _remove(gradients)
 
-        if not self.ever_seen:
+        if not self.in_training:
             parameters = chain.from_iterable(group["params"] for group in optimizer.param_groups)
             leaves = [leaf for leaf in parameters if leaf.requires_grad and leaf.is_leaf]
             gradients += [leaf.register_post_accumulate_grad_hook(saw_gradient) for leaf in leaves]
@@ -54,16 +59,20 @@ class Updates:
         return end
 
     def saw(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
-        """The hook: `optimizer.step()` was run."""
-        self.ever_seen = True
-        in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-        if in_use and torch.cuda.is_current_stream_capturing():
+        """The hook: `optimizer.step()` was run. Every update pays for it, so the usual case asks two questions."""
+        if ("found_inf" in optimizer.__dict__ or cuda.is_initialized()) and self._made_none(optimizer):  # type: ignore[no-untyped-call]
+            self._gradient_seen = True
+        else:
+            self.made += 1
+
+    def _made_none(self, optimizer: Optimizer) -> bool:
+        """Whether a run of `optimizer.step()` was no update: captured for later, or skipped."""
+        if cuda.is_initialized() and cuda.is_current_stream_capturing():  # type: ignore[no-untyped-call]
             self.captured = True
-            return
+            return True
         # fused optimizers are stepped in any case, and skip inside the kernel where GradScaler found an infinity
         found_infinity = optimizer.__dict__.get("found_inf")
-        if found_infinity is None or not float(found_infinity):
-            self.made += 1
+        return found_infinity is not None and bool(found_infinity)
 
 
 def _remove(handles: list[RemovableHandle]) -> None:
