@@ -19,6 +19,7 @@ SPEC = {
     "range_test": {"iterations": 360},
     "trials": 3,
     "confirm_seeds": 3,
+    "target": 0.3,
 }
 
 
@@ -39,7 +40,7 @@ def test_it_begins_with_action_and_sentence_and_names_every_arm(report: str) -> 
     body = report[report.index("<body>") :]
 
     assert body.index('class="action"') < body.index('class="verdict"') < body.index("<table>") < body.index("<svg")
-    assert all(name in body for name in ("fixed", "cosine", "triangular2", "Ledger", "Confirm seeds", "torch"))
+    assert all(name in body for name in ("fixed", "cosine", "triangular2", "Ledger", "Confirm seeds", "torch", "Iterations to the target"))
 
 
 def test_it_needs_nothing_from_elsewhere_and_is_small(report: str) -> None:
