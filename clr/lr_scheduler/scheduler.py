@@ -168,12 +168,13 @@ class ScheduleLR(LRScheduler):
         """Restores count and schedule, and writes the restored count's rates into the groups at once.
 
         Raises:
-            CheckpointError: not a state that `state_dict` made, or not for that many groups.
+            CheckpointError: not a state that `state_dict` made, or not for this optimizer: another number of groups,
+                or a momentum that it has no place for. Nothing is changed then.
 
         Warns:
             UserWarning: the state holds another schedule than this one was built with; the state's is used.
         """
-        schedule, momentum, iteration = _restored(state_dict, len(self.optimizer.param_groups))
+        schedule, momentum, iteration = _restored(state_dict, self.optimizer)
         for name, restored, own in (("schedule", schedule, self.schedule), ("momentum", momentum, self.momentum)):
             if restored != own:
                 warnings.warn(
@@ -304,22 +305,40 @@ def _length(iterations: object) -> int:
 
 
 def _restored(
-    state: Mapping[str, Any], group_count: int
+    state: Mapping[str, Any], optimizer: Optimizer
 ) -> tuple[Schedule | tuple[Schedule, ...], Schedule | None, int]:
     """Schedule, momentum and count of a state, checked before anything is changed."""
-    if not {"iteration", "schedule"} <= set(state):
+    if not isinstance(state, Mapping) or not {"iteration", "schedule"} <= set(state):
+        found = ", ".join(map(str, state)) if isinstance(state, Mapping) else repr(state)
         raise CheckpointError(
-            "This is no state of ScheduleLR: it needs 'iteration' and 'schedule', "
-            f"got {', '.join(map(str, state)) or 'nothing'}."
+            f"This is no state of ScheduleLR: it needs 'iteration' and 'schedule', got {found or 'nothing'}."
         )
+    try:
+        schedule, momentum = _schedules_of(state)
+        for part in schedule if isinstance(schedule, tuple) else (schedule,):
+            part(state["iteration"])
+        iteration = operator.index(state["iteration"])
+        if momentum is not None:
+            groups.check_momentum(optimizer, momentum, np.array([iteration]))
+    except (TypeError, ValueError, LookupError) as error:  # of a document that is none, and of a count that is none
+        raise CheckpointError(f"This state of ScheduleLR can't be restored: {error}") from error
+    group_count = len(optimizer.param_groups)
+    if isinstance(schedule, tuple) and len(schedule) != group_count:
+        raise CheckpointError(
+            f"This state of ScheduleLR has {len(schedule)} schedules, the optimizer {group_count} parameter groups."
+        )
+    return schedule, momentum, iteration
+
+
+def _schedules_of(state: Mapping[str, Any]) -> tuple[Schedule | tuple[Schedule, ...], Schedule | None]:
+    """What a state's documents stand for: the schedule, or one per group, and the momentum."""
     documents = state["schedule"]
-    single = isinstance(documents, Mapping)
-    schedules = tuple(from_dict(document) for document in ([documents] if single else documents))
-    if not single and len(schedules) != group_count:
-        raise CheckpointError(
-            f"This state of ScheduleLR has {len(schedules)} schedules, the optimizer {group_count} parameter groups."
-        )
-    for schedule in schedules:
-        schedule(state["iteration"])
-    momentum = from_dict(state["momentum"]) if "momentum" in state else None
-    return schedules[0] if single else schedules, momentum, operator.index(state["iteration"])
+    per_group = isinstance(documents, Sequence) and not isinstance(documents, str)
+    schedule = tuple(map(_schedule_of, documents)) if per_group else _schedule_of(documents)
+    return schedule, _schedule_of(state["momentum"]) if "momentum" in state else None
+
+
+def _schedule_of(document: object) -> Schedule:
+    if not isinstance(document, Mapping):
+        raise TypeError(f"a schedule must be a dictionary with its family and parameters, got {document!r}.")
+    return from_dict(document)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from clr.errors import CheckpointError, InvalidSchedule, UnknownName
+from clr.errors import CheckpointError, InvalidSchedule
 from clr.lr_scheduler import ScheduleLR
 from clr.schedules import Cosine, Exponential, Fixed, Linear, Triangular2
 
@@ -189,21 +189,35 @@ def test_a_restored_state_with_another_schedule_keeps_its_own_and_says_so():
     assert scheduler.schedule == old
 
 
+DOCUMENT = SCHEDULE.to_dict()
+
+
 @pytest.mark.parametrize(
-    ("state", "error"),
+    ("state", "said"),
     [
-        ({"last_epoch": 5, "base_lrs": [0.1]}, CheckpointError),
-        ({}, CheckpointError),
-        ({"iteration": 5, "schedule": {"family": "triangle"}}, UnknownName),
-        ({"iteration": -5, "schedule": SCHEDULE.to_dict()}, InvalidSchedule),
+        (None, "got None"),
+        ({}, "got nothing"),
+        ({"last_epoch": 5, "base_lrs": [0.1]}, "got last_epoch, base_lrs"),
+        ({"iteration": 5, "schedule": {"family": "triangle"}}, "no schedule family 'triangle'"),
+        ({"iteration": 5, "schedule": {**DOCUMENT, "max_lr": -1.0}}, "max_lr of triangular2 must be"),
+        ({"iteration": 5, "schedule": {**DOCUMENT, "peak": 1.0}}, "peak of triangular2 is not a parameter"),
+        ({"iteration": 3, "schedule": None}, "must be a dictionary .*, got None"),
+        ({"iteration": 3, "schedule": "triangular2"}, "must be a dictionary .*, got 'triangular2'"),
+        ({"iteration": 3, "schedule": [3]}, "must be a dictionary .*, got 3"),
+        ({"iteration": 3, "schedule": []}, "has 0 schedules"),
+        ({"iteration": -1, "schedule": DOCUMENT}, "iteration of triangular2 must be from 0"),
+        ({"iteration": 3.5, "schedule": DOCUMENT}, r"an integer array, got 3\.5"),
+        ({"iteration": torch.tensor(3), "schedule": DOCUMENT}, "an integer array, got tensor"),
+        ({"iteration": None, "schedule": DOCUMENT}, "an integer array, got None"),
+        ({"iteration": 3, "schedule": DOCUMENT, "momentum": None}, "must be a dictionary .*, got None"),
     ],
 )
-def test_a_state_of_something_else_is_refused_and_changes_nothing(state, error):
+def test_a_state_of_something_else_is_refused_and_changes_nothing(state, said):
     optimizer = an_optimizer()
     scheduler = ScheduleLR(optimizer, SCHEDULE)
     train(optimizer, scheduler, 2)
 
-    with pytest.raises(error):
+    with pytest.raises(CheckpointError, match=said):
         scheduler.load_state_dict(state)
 
     assert (scheduler.iteration, scheduler.schedule) == (2, SCHEDULE)

@@ -108,6 +108,16 @@ def test_a_state_for_another_number_of_groups_is_refused():
         ScheduleLR(SGD(parameters(1), lr=1.0), HEAD).load_state_dict(state)
 
 
+def test_a_state_with_momentum_is_refused_where_the_optimizer_has_none():
+    state = ScheduleLR(SGD(parameters(1), lr=1.0, momentum=0.9), SCHEDULE, MOMENTUM).state_dict()
+    scheduler = ScheduleLR(Adagrad(parameters(1), lr=1.0), SCHEDULE)
+
+    with pytest.raises(CheckpointError, match="momentum of Adagrad must be None"):
+        scheduler.load_state_dict(state)
+
+    assert scheduler.momentum is None
+
+
 @pytest.mark.parametrize("name", MOMENTUM_KEY)
 def test_momentum_follows_its_schedule_where_asked_whatever_the_optimizer(name: str):
     parameter = Parameter(torch.ones(2, 3))
