@@ -73,7 +73,8 @@ class ScheduleLR(LRScheduler):
     Warns:
         UserWarning: iteration is above 0 and the groups' rates are not those of schedule(iteration); or the run ends
             before the schedule does; or, in `state_dict()` and at exit, `step()` was called per epoch: the optimizer
-            made many more updates than were counted, which are fewer than one cycle.
+            made many more updates than were counted, which are fewer than one cycle (of a schedule without cycle and
+            end: and the rate is another than it would be).
 
     Example:
         >>> from torch.optim import SGD

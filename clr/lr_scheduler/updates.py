@@ -101,6 +101,7 @@ class Progress:
         """The schedules' own length and cycle, or the announced ones."""
         lengths = [schedule.length for schedule in schedules if schedule.length is not None]
         cycles = [schedule.cycle for schedule in schedules if schedule.cycle is not None]
+        self._schedules, self._goes_round = tuple(schedules), bool(cycles)
         self._run = self._announced if self._announced is not None else max(lengths, default=None)
         self._cycle = min([*cycles, *([] if self._run is None else [self._run])], default=0)
 
@@ -112,13 +113,14 @@ class Progress:
     def stepped_per_epoch(self) -> bool:
         """Whether the optimizer went on while the schedule, still within its first cycle, stood nearly still.
 
-        Only in a run of known length: announced, or the schedule's own. A loop that is cut short, accumulates
-        gradients or skips updates moves both alike, and is none.
+        Only in a run of known length: announced, or the schedule's own; and, without cycle and end, only where the
+        optimizer's count asks for another rate than the schedule's. A loop that is cut short, accumulates gradients or
+        skips updates moves both alike, and is none.
         """
         if self._run is None or self._updates.captured or self.iteration >= self._cycle:
             return False
         made, counted = self._made(), self.iteration - self._started_at
-        return made >= max(2 * counted, min(self._cycle, _ENOUGH))
+        return made >= max(2 * counted, min(self._cycle, _ENOUGH)) and (self._goes_round or self._rate_is_late())
 
     def warn(self, stacklevel: int = 2) -> None:
         """Says once, with the cure, that `step()` is not called for every update."""
@@ -126,12 +128,23 @@ class Progress:
             return
         self._told = True
         counted = self.iteration - self._started_at
+        if self._goes_round:
+            late = f"has not gone through one cycle ({self._cycle:g} iterations)"
+        else:
+            late = f"is that of iteration {self.iteration}, not of {self._reached()},"
         warnings.warn(
-            f"The optimizer made {self._made()} updates, but ScheduleLR.step() counted {counted}: the rate has not "
-            f"gone through one cycle ({self._cycle:g} iterations) of a run of {self._run}. A schedule counts "
-            "updates, not epochs: call scheduler.step() after each optimizer.step() (Lightning: interval='step').",
+            f"The optimizer made {self._made()} updates, but ScheduleLR.step() counted {counted}: the rate {late} "
+            f"of a run of {self._run}. A schedule counts updates, not epochs: call scheduler.step() after each "
+            "optimizer.step() (Lightning: interval='step').",
             stacklevel=stacklevel + 1,
         )
+
+    def _rate_is_late(self) -> bool:
+        return any(schedule(self.iteration) != schedule(self._reached()) for schedule in self._schedules)
+
+    def _reached(self) -> int:
+        """The iteration that the optimizer is at."""
+        return self._started_at + self._made()
 
     def _made(self) -> int:
         return self._updates.made - self._made_before

@@ -11,7 +11,22 @@ from torch.optim import SGD, Optimizer
 
 from clr.errors import InvalidSchedule
 from clr.lr_scheduler import ScheduleLR
-from clr.schedules import Cosine, CosineRestarts, Custom, Linear, OneCycle, Piecewise, Schedule, Triangular, Warmup
+from clr.schedules import (
+    Cosine,
+    CosineRestarts,
+    Custom,
+    Decay,
+    Exponential,
+    Fixed,
+    Linear,
+    MultiStep,
+    OneCycle,
+    Piecewise,
+    Schedule,
+    Step,
+    Triangular,
+    Warmup,
+)
 
 torch.set_num_threads(1)
 
@@ -55,6 +70,23 @@ def test_a_checkpoint_of_a_run_stepped_per_epoch_warns_once_with_the_cure(schedu
 
     assert len(said) == 1
     assert said[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Exponential(lr=0.1, gamma=0.99),
+        Step(lr=0.1, gamma=0.5, step_size=100),
+        [Fixed(0.1), Decay(base_lr=0.1, max_lr=0.4, step_size=300)],
+    ],
+)
+def test_a_schedule_without_cycle_and_end_is_told_how_late_its_rate_is(schedule):
+    optimizer = SGD([{"params": [torch.zeros(1, requires_grad=True)]} for _ in range(2)], lr=1.0)
+    scheduler = ScheduleLR(optimizer, schedule if isinstance(schedule, list) else [schedule, schedule], iterations=1200)
+    epochs(optimizer, scheduler, 3)
+
+    with pytest.warns(UserWarning, match=f"the rate is that of iteration 3, not of 150, of a run of 1200. .*{CURE}"):
+        scheduler.state_dict()
 
 
 def test_it_warns_when_the_scheduler_goes_away():
@@ -145,6 +177,13 @@ def test_an_unannounced_run_without_a_length_is_no_mistake():
     optimizer = an_optimizer()
 
     silent_run(optimizer, ScheduleLR(optimizer, TRIANGULAR), lambda o, s: epochs(o, s, 5))
+
+
+@pytest.mark.parametrize("schedule", [Fixed(0.1), MultiStep(lr=0.1, gamma=0.5, milestones=(500,))])
+def test_a_rate_that_would_be_the_same_after_every_update_is_no_mistake(schedule):
+    optimizer = an_optimizer()
+
+    silent_run(optimizer, ScheduleLR(optimizer, schedule, iterations=1200), lambda o, s: epochs(o, s, 5))
 
 
 def test_a_long_run_that_is_checkpointed_within_its_first_cycle_is_no_mistake():
