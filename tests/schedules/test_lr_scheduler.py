@@ -351,6 +351,38 @@ def test_updates_out_of_torchs_sight_are_counted_when_asked_and_warned_of_otherw
         assert steps().iteration == 0
 
 
+def test_after_an_update_is_captured_in_a_graph_every_call_counts(monkeypatch):  # its replays run no hook
+    optimizer = Adam([weights()], lr=torch.tensor(1.0))
+    rate = optimizer.param_groups[0]["lr"]
+    scheduler = ScheduleLR(optimizer, SCHEDULE)
+    used = train(optimizer, scheduler, 2)
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    optimizer.step()
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    assert scheduler.iteration == 2  # what is captured is not run
+    for _ in range(5):  # replays of the graph
+        used.append([float(rate)])
+        scheduler.step()
+
+    assert scheduler.iteration == 7
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert used == [[value] for value in torch.tensor(SCHEDULE.rates(7), dtype=torch.float32).tolist()]
+
+
+def test_where_cuda_is_in_use_an_update_that_is_not_captured_counts_once(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    optimizer = an_optimizer()
+    scheduler = ScheduleLR(optimizer, SCHEDULE)
+    train(optimizer, scheduler, 2)
+
+    scheduler.step()
+
+    assert scheduler.iteration == 2
+
+
 def test_step_takes_torchs_epoch_as_the_count():
     optimizer = an_optimizer()
     scheduler = ScheduleLR(optimizer, SCHEDULE)
