@@ -40,7 +40,8 @@ def test_it_begins_with_action_and_sentence_and_names_every_arm(report: str) -> 
     body = report[report.index("<body>") :]
 
     assert body.index('class="action"') < body.index('class="verdict"') < body.index("<table>") < body.index("<svg")
-    assert all(name in body for name in ("fixed", "cosine", "triangular2", "Ledger", "Confirm seeds", "torch", "Iterations to the target"))
+    named = ("fixed", "cosine", "triangular2", "Ledger", "Confirm seeds", "torch", "Iterations to the target")
+    assert all(name in body for name in named)
 
 
 def test_it_needs_nothing_from_elsewhere_and_is_small(report: str) -> None:
