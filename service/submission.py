@@ -7,14 +7,15 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
-from clr import plan, rounds, tasks
+from clr import plan, rounds
 from clr.errors import FieldError, InvalidSpec
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
 from clr.spec import StudySpec, parse
-from clr.tasks import built_in_facts
+from clr.tasks import built_in_facts, registry
 from service.stand_ins import Remainder
 
 
@@ -56,7 +57,8 @@ def precheck(document: Any, *, own_tasks: bool = False) -> None:
         InvalidSpec: with every such error, by field.
     """
     facts = {one.name: one for one in built_in_facts()}
-    others = own_tasks or set(tasks.names()) - set(facts)
+    # What this process has registered is nothing to the workers, which are processes of their own.
+    others = own_tasks or set(entry_points(group=registry.GROUP).names) - set(facts)
     _checked(document, facts, None if others else list(facts))
 
 
