@@ -52,16 +52,7 @@ def plan_of(names: Sequence[str], seed: int, **asked: object) -> Plan:
 
 def trial_of(slot: PlannedSlot, value: float | None, curve: tuple[Evaluation, ...] = ()) -> Trial:
     """The trial that this slot ends as; without a value it diverged."""
-    return Trial(
-        number=slot.number,
-        phase=slot.phase,
-        arm=slot.arm,
-        round=slot.round,
-        position=slot.position,
-        params=slot.params,
-        seed=slot.config.seed,
-        split_seed=slot.config.split_seed,
-        iterations=slot.config.iterations,
+    return slot.trial(
         outcome="diverged" if value is None else "done",
         value=value,
         reason="the training loss became nan" if value is None else "",

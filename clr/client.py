@@ -76,7 +76,7 @@ class Client:
             base_url=self.url,
             timeout=timeout,
             auth=_Bearer(token) if token else None,
-            trust_env=not _is_loopback(self.url),  # a proxy can't reach this host's loopback
+            trust_env=not is_loopback(httpx.URL(self.url).host),  # a proxy can't reach this host's loopback
             headers={"Accept": "application/json"},
             # Below the five seconds after which uvicorn closes an idle connection, maybe under a request's feet.
             limits=httpx.Limits(keepalive_expiry=3.0),
@@ -347,8 +347,8 @@ def _checked(token: str | None) -> str | None:
     return token
 
 
-def _is_loopback(url: str) -> bool:
-    host = httpx.URL(url).host
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to `host`."""
     if host == "localhost":
         return True
     try:

@@ -24,7 +24,7 @@ from clr.evidence import (
     ToTarget,
     TuningPoint,
 )
-from clr.protocol import Device, Message, TaskFacts
+from clr.protocol import Device, Direction, Message, TaskFacts
 from clr.results import Evaluation, Phase
 
 __all__ = [
@@ -244,7 +244,7 @@ class Answer(Message):
     study: str
     status: Literal["provisional", "confirmed", "none"]
     metric: str
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
     baseline: str
     sentence: str
     arms: tuple[ArmAnswer, ...]

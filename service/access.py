@@ -12,9 +12,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clr.client import is_loopback
 from service import problems
 from service.problems import Problem
-from service.settings import Settings, is_loopback
+from service.settings import Settings
 
 MAX_BODY = 256 * 1024
 # A worker that was cut off sends what it spooled in batches of up to 256 slots, each with the tail of its output.

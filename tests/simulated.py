@@ -58,16 +58,7 @@ def ended(slot: PlannedSlot, edge: float = 1.0) -> Trial:
         )
     mean_rate = float(rate.rates(config.iterations).mean())
     value = None if slot.phase == "range-test" else accuracy(mean_rate, edge) + jitter
-    return Trial(
-        number=slot.number,
-        phase=slot.phase,
-        arm=slot.arm,
-        round=slot.round,
-        position=slot.position,
-        params=slot.params,
-        seed=config.seed,
-        split_seed=config.split_seed,
-        iterations=config.iterations,
+    return slot.trial(
         outcome="done",
         value=value,
         curve=curve,
@@ -78,17 +69,7 @@ def ended(slot: PlannedSlot, edge: float = 1.0) -> Trial:
 
 def opened(slot: PlannedSlot) -> Trial:
     """The slot's trial while it is open."""
-    return Trial(
-        number=slot.number,
-        phase=slot.phase,
-        arm=slot.arm,
-        round=slot.round,
-        position=slot.position,
-        params=slot.params,
-        seed=slot.config.seed,
-        split_seed=slot.config.split_seed,
-        iterations=slot.config.iterations,
-    )
+    return slot.trial()
 
 
 def run(

@@ -20,8 +20,8 @@ from scipy import stats
 
 from clr.analysis import intervals, max_t
 from clr.analysis.intervals import LEVEL, Difference, Interval
-from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
+from clr.protocol import Direction
 from clr.resources import Action
 
 Floats = NDArray[np.float64]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-import numpy as np
-
 from clr import optimizers
 from clr.plan import Plan
 from clr.resources import Confounds
@@ -24,8 +22,7 @@ def of(plan: Plan, schedule: Schedule) -> Confounds:
     Peak and mean over the run, the last update's rate, warm-up (updates before the highest rate), and
     weight decay times the sum of all rates: how hard decay pulled at the weights in total.
     """
-    places = np.unique(np.linspace(0, plan.iterations - 1, min(plan.iterations, MOST_POINTS)).round().astype(np.int64))
-    rates = schedule(places)
+    places, rates = schedule.sampled(plan.iterations, MOST_POINTS)
     decay = _option(plan, "weight_decay")
     peak = float(rates.max())
     mean = peak * float((rates / peak).mean()) if peak else 0.0  # a sum of huge rates would overflow

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal
 
+from clr.protocol import Direction
 from clr.results import Trial
-
-Direction = Literal["maximize", "minimize"]
 
 
 def finalist(trials: Iterable[Trial], direction: Direction) -> Trial | None:

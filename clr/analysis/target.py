@@ -17,9 +17,9 @@ from statistics import median
 
 from clr import search_space
 from clr.analysis import confirmed
-from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
 from clr.plan import ArmPlan, Plan
+from clr.protocol import Direction
 from clr.resources import ToTarget
 from clr.results import Evaluation, Trial
 from clr.schedules import Schedule

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clr.analysis.selection import Direction
 from clr.errors import InvalidNumbers
 from clr.plan import Plan
+from clr.protocol import Direction
 from clr.resources import TuningPoint
 from clr.results import Trial
 

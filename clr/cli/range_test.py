@@ -160,16 +160,7 @@ def _trial(slot: PlannedSlot, device: str) -> Trial:
             curve.append(event.evaluation)
         elif isinstance(event, Diverged):
             outcome, reason = "diverged", event.reason
-    return Trial(
-        number=slot.number,
-        phase=slot.phase,
-        arm=slot.arm,
-        round=slot.round,
-        position=slot.position,
-        params=slot.params,
-        seed=slot.config.seed,
-        split_seed=slot.config.split_seed,
-        iterations=slot.config.iterations,
+    return slot.trial(
         outcome=outcome,
         reason=reason,
         curve=tuple(curve),

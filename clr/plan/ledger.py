@@ -17,7 +17,7 @@ from pydantic import Field
 
 from clr import optimizers, search_space
 from clr.protocol import Message, TaskFacts, TrialConfig
-from clr.results import Phase
+from clr.results import Phase, Trial
 from clr.spec import ArmSpec, Interval, Range, StudySpec
 
 RAMP_EVALUATIONS = 120  # range-test: 20 per decade over six decades
@@ -41,6 +41,21 @@ class PlannedSlot(Message):
     number: int
     params: dict[str, Any] = Field(default_factory=dict)
     config: TrialConfig
+
+    def trial(self, **found: Any) -> Trial:
+        """The trial of this slot; `found`: what came of it, as fields of `Trial`. Without any it is open."""
+        return Trial(
+            number=self.number,
+            phase=self.phase,
+            arm=self.arm,
+            round=self.round,
+            position=self.position,
+            params=self.params,
+            seed=self.config.seed,
+            split_seed=self.config.split_seed,
+            iterations=self.config.iterations,
+            **found,
+        )
 
 
 class RangeTestPlan(Message):

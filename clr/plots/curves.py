@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from clr.schedules import Schedule
 
-_MOST_POINTS = 20_000  # more than any screen shows; a run of ten million draws in the same time
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b2a000")
-_DASHES = ("-", "--", "-.", ":")
+MOST_POINTS = 20_000  # more than any screen shows; a run of ten million draws in the same time
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b2a000")
+DASHES = ("-", "--", "-.", ":")
 
 
 def schedule(schedule: Schedule, iterations: int, ax: Axes | None = None) -> Figure:
@@ -73,10 +73,10 @@ def _draw(ax: Axes, schedules: Mapping[str, Schedule], iterations: int) -> None:
         raise ValueError(f"iterations must be at least 1 to draw a run, got {iterations!r}.")
     for k, (name, drawn) in enumerate(schedules.items()):
         look: dict[str, Any] = {
-            "color": _COLOURS[k % len(_COLOURS)],
-            "linestyle": _DASHES[k // len(_COLOURS) % len(_DASHES)],
+            "color": COLOURS[k % len(COLOURS)],
+            "linestyle": DASHES[k // len(COLOURS) % len(DASHES)],
         }
-        shown, rates = drawn.sampled(iterations, _MOST_POINTS)
+        shown, rates = drawn.sampled(iterations, MOST_POINTS)
         ax.plot(shown, rates, lw=1.5, label=name, marker="." if len(shown) == 1 else "", **look)
     ax.set(xlabel="iteration (optimizer update)", ylabel="learning rate")
     ax.margins(x=0.01)

@@ -9,10 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from clr import schedules
+from clr.plots.curves import COLOURS, DASHES
 from clr.resources import Answer, RangeTestResource, TrialResource
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b2a000")
-STYLES = ("-", "--", "-.", ":")
 SEARCHED = "#009e73"
 INK = "#010203"
 """What a page may turn into its own text colour: no other element has this colour."""
@@ -23,7 +22,7 @@ def look(answer: Answer) -> Mapping[str, dict[str, Any]]:
     """Colour and dash of each arm, the same in every panel; by name, so that a rank changes no colour."""
     names = sorted(arm.arm for arm in answer.arms)
     return {
-        name: {"color": COLOURS[k % len(COLOURS)], "linestyle": STYLES[k // len(COLOURS) % len(STYLES)]}
+        name: {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k // len(COLOURS) % len(DASHES)]}
         for k, name in enumerate(names)
     }
 
@@ -56,12 +55,12 @@ def range_test(ax: Axes, test: RangeTestResource) -> None:
 def finalists(ax: Axes, answer: Answer, interval: Mapping[str, float] | None = None) -> None:
     """Learning rate of each arm's finalist over the run, the searched interval of peak rates behind."""
     iterations = answer.iterations or 1
-    at = np.unique(np.linspace(0, iterations - 1, min(iterations, DRAWN_POINTS)).round().astype(np.int64))
     if interval:
         ax.axhspan(interval["low"], interval["high"], color=SEARCHED, alpha=0.12, label="searched peak rates")
     for arm in answer.arms:
         if arm.schedule:
-            ax.plot(at, schedules.from_dict(arm.schedule)(at), lw=1.4, label=arm.arm, **look(answer)[arm.arm])
+            at, rates = schedules.from_dict(arm.schedule).sampled(iterations, DRAWN_POINTS)
+            ax.plot(at, rates, lw=1.4, label=arm.arm, **look(answer)[arm.arm])
     ax.set(xlabel="iteration (optimizer update)", ylabel="learning rate", yscale="log")
     ax.legend(fontsize=7, ncols=2, loc="lower left")
 

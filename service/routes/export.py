@@ -25,8 +25,8 @@ def export_study(
     format: Annotated[export.Format, Query(description="file format")] = "csv",
 ) -> Response:
     """Trials, curves or the finalists' rate traces as JSON, CSV or Parquet."""
-    stored, trials = studies.load(store, study), slots.whole(store, study)
-    found = None
+    stored, found = studies.load(store, study), None
+    trials = slots.whole(store, study) if table != "rates" else ()
     if table == "rates" and stored.plan is not None:
         found = answer(study, stored.plan, slots.trials(store, study, curves="all"))
     content = export.encode(export.rows(table, found, trials), format)

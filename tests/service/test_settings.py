@@ -2,8 +2,9 @@
 
 import pytest
 
+from clr.client import is_loopback
 from clr.errors import InvalidSpec
-from service.settings import Settings, is_loopback, load
+from service.settings import Settings, load
 
 TOKEN = "t" * 40
 
