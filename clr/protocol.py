@@ -15,9 +15,10 @@ from clr.results import Checkpoint, Evaluation, Phase
 
 VERSION = 1
 
-SlotReply = Literal["accepted", "lease-lost", "cancelled", "conflict"]
+SlotReply = Literal["accepted", "lease-lost", "cancelled", "paused", "conflict"]
 """accepted: stored. lease-lost: another holder has the slot, or it has ended. cancelled: the study was cancelled: stop.
-conflict: another value is stored for the same iteration or result."""
+paused: the study was paused: save, then give the slot back. conflict: another value is stored for the same iteration or
+result."""
 
 Direction = Literal["maximize", "minimize"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -68,11 +69,19 @@ class TrainingOptions(Message):
     precision: Literal["fp32", "bf16"] = "fp32"
 
 
+class Rung(Message):
+    """Where a trial may be pruned: after `iteration` updates, where its metric is worse than `threshold`."""
+
+    iteration: int = Field(ge=1)
+    threshold: float
+
+
 class TrialConfig(Message):
     """Everything that determines a trial: the same config gives the same bits on the same device, threads and versions.
 
     `seed` sets initial weights, batch order and dropout; `split_seed` the cut into training and validation.
     `evaluate_every` [iterations]; the last iteration is always evaluated. `test`: read the test split once, at the end.
+    `rungs`: where a search trial may be pruned; they lie on evaluated iterations before the last.
     """
 
     phase: Phase
@@ -90,6 +99,7 @@ class TrialConfig(Message):
     seed: int = Field(ge=0)
     split_seed: int = Field(ge=0)
     test: bool = False
+    rungs: tuple[Rung, ...] = ()
 
 
 class Device(Message):
@@ -165,11 +175,19 @@ class Release(Message):
     reason: str = Field(default="", max_length=2000)
 
 
+class Pace(Message):
+    """How fast an attempt trains, measured in it: seconds of one update and of one evaluation."""
+
+    iteration_seconds: float = Field(ge=0)
+    evaluation_seconds: float = Field(ge=0)
+
+
 class Report(Holding):
-    """One slot's new evaluations and, where one was written, its checkpoint."""
+    """One slot's new evaluations and, where one was written, its checkpoint; `pace`: once it is measured."""
 
     evaluations: tuple[Evaluation, ...] = ()
     checkpoint: Checkpoint | None = None
+    pace: Pace | None = None
 
 
 class Reports(Message):
@@ -183,12 +201,13 @@ class Result(Holding):
     """How an attempt ended.
 
     done: `value` (validation metric) and, where the config asked, `test`. diverged: `reason`.
+    pruned: at a rung of its config; `value` is the metric there.
     failed: the task cannot do this (an error it raised): the slot has failed.
     crashed: the process died or hung: tried again, at most three times.
     facts: what a describe slot found.
     """
 
-    outcome: Literal["done", "diverged", "failed", "crashed"]
+    outcome: Literal["done", "diverged", "pruned", "failed", "crashed"]
     iteration: int = Field(default=0, ge=0)
     value: float | None = None
     test: dict[str, float] = Field(default_factory=dict)

@@ -65,8 +65,8 @@ __all__ = [
     "WorkerResource",
 ]
 
-StudyState = Literal["queued", "running", "done", "failed", "cancelled"]
-TrialState = Literal["waiting", "running", "done", "diverged", "failed", "cancelled"]
+StudyState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+TrialState = Literal["waiting", "running", "done", "diverged", "pruned", "failed", "cancelled"]
 T = TypeVar("T")
 
 
@@ -89,6 +89,7 @@ class Counts(Message):
     done: int
     diverged: int
     failed: int
+    pruned: int = 0
     cancelled: int = 0
 
 
@@ -108,6 +109,7 @@ class StudySummary(Message):
     state: StudyState
     phase: Phase | None
     priority: int
+    owner: str = ""
     created_at: datetime
     ended_at: datetime | None
     slots: Counts
@@ -122,6 +124,8 @@ class StudyResource(StudySummary):
     progress: tuple[PhaseProgress, ...]
     seconds_left: float | None
     reason: str = ""
+    paused: str = Field(default="", description="why it is paused")
+    estimated_seconds: float | None = Field(default=None, description="device time in all, null until measured")
 
 
 class AttemptResource(Message):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Phase = Literal["describe", "range-test", "search", "confirm"]
-Outcome = Literal["done", "diverged", "failed", "cancelled"]
+Outcome = Literal["done", "diverged", "pruned", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,19 @@ class Diverged:
 
 
 @dataclass(frozen=True)
+class Pruned:
+    """Final event: at a rung of its config the validation metric was worse than the rung's threshold.
+
+    Attributes:
+        iteration: of the rung, updates done [iterations].
+        value: the validation metric there.
+    """
+
+    iteration: int
+    value: float
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """Final event: the caller asked to stop; the last `Saved` holds the state."""
 
@@ -82,7 +95,7 @@ class Finished:
     test: Mapping[str, float] = field(default_factory=dict)
 
 
-Event = Evaluated | Saved | Diverged | Interrupted | Finished
+Event = Evaluated | Saved | Diverged | Pruned | Interrupted | Finished
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,10 @@ class StudySpec(SpecPart):
     replicates: int = Field(default=1, ge=1, le=100, description="search and confirm so often, each from new seeds")
     target: float | None = Field(default=None, description="validation metric for iterations-to-target")
     target_seeds: int = Field(default=0, ge=0, le=1000, description="baseline seeds that set the target instead")
+    pruner: Literal["none", "median", "asha"] = Field(default="none", description="ends weak search trials early")
     priority: int = Field(default=0, ge=-1000, le=1000, description="higher runs first")
+    owner: str = Field(default="", max_length=64, description="whose study it is: owners share the workers")
+    max_device_hours: float = Field(default=8.0, gt=0, le=1e6, description="device time that the study may take")
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="before")

@@ -19,7 +19,11 @@ Kind = Literal[
     "crashed",
     "done",
     "diverged",
+    "pruned",
     "failed",
+    "paused",
+    "resumed",
+    "extended",
     "cancelled",
     "ended",
 ]

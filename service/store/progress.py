@@ -83,7 +83,7 @@ def _place(plan: Plan | None, arm: str) -> int:
 
 
 def _progress(cell: Cell, planned: int, count: Counter[TrialState], ended: bool) -> PhaseProgress:
-    left = planned - sum(count[state] for state in ("running", "done", "diverged", "failed", "cancelled"))
+    left = planned - sum(count[state] for state in ("running", "done", "diverged", "pruned", "failed", "cancelled"))
     return PhaseProgress(
         phase=cell[0],
         arm=cell[1],
@@ -93,6 +93,7 @@ def _progress(cell: Cell, planned: int, count: Counter[TrialState], ended: bool)
         done=count["done"],
         diverged=count["diverged"],
         failed=count["failed"],
+        pruned=count["pruned"],
         cancelled=count["cancelled"] + (left if ended else 0),
     )
 

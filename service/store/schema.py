@@ -37,6 +37,9 @@ def _slot() -> Column[int]:
 
 # facts: of the task, as the plan uses them; null with plan until a describe slot has found them.
 # sequence: of the study's last event. reason: why it ended without a plan.
+# owner: who shares the workers with the others. paused_at: null while it runs; pause_reason: why it is paused.
+# max_seconds: device time that it may take; estimated_seconds: that it will take, null until a pace is measured.
+# extensions: what was added to the plan after it was made, in order.
 studies = Table(
     "clr_studies",
     metadata,
@@ -55,6 +58,12 @@ studies = Table(
     Column("recorded_at", BigInteger),
     Column("reason", Text, nullable=False, default=""),
     Column("sequence", BigInteger, nullable=False, default=0),
+    Column("owner", String(64), nullable=False, default=""),
+    Column("paused_at", BigInteger),
+    Column("pause_reason", Text, nullable=False, default=""),
+    Column("max_seconds", Double),
+    Column("estimated_seconds", Double),
+    Column("extensions", _Json),
 )
 Index(
     "clr_studies_live",
@@ -167,6 +176,26 @@ tasks = Table(
     Column("name", String(64), primary_key=True),
     Column("facts", _Json, nullable=False),
     Column("announced_at", BigInteger, nullable=False),
+)
+
+# Device seconds of each owner's ended attempts, decayed to the time `at`.
+owners = Table(
+    "clr_owners",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("seconds", Double, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# The newest measured pace of a workload (a hash of task, model, batch and what else an update's time hangs on).
+paces = Table(
+    "clr_paces",
+    metadata,
+    Column("workload", String(64), primary_key=True),
+    Column("device_kind", String(200), primary_key=True),
+    Column("iteration_seconds", Double, nullable=False),
+    Column("evaluation_seconds", Double, nullable=False),
+    Column("measured_at", BigInteger, nullable=False),
 )
 
 # sequence: counted on the study's row in the same transaction, so a reader never misses one (an identity column's order

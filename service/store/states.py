@@ -35,6 +35,7 @@ slot_state = case(
 
 study_state = case(
     (studies.c.cancelled_at.is_not(None), literal("cancelled")),
+    (and_(live, studies.c.paused_at.is_not(None)), literal("paused")),
     (and_(live, started), literal("running")),
     (live, literal("queued")),
     (_confirmed.correlate(studies), literal("done")),

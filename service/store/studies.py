@@ -73,6 +73,8 @@ def submit(
         "name": spec.name,
         "task": spec.task.name,
         "priority": spec.priority,
+        "owner": spec.owner,
+        "max_seconds": 3600 * spec.max_device_hours,
         "spec": spec.model_dump(mode="json"),
         "facts": facts.model_dump(mode="json") if facts is not None else None,
         "plan": plan.model_dump(mode="json") if plan is not None else None,
@@ -152,6 +154,8 @@ def get(database: Database, study: str) -> StudyResource:
             progress=parts,
             seconds_left=_seconds_left(connection, row, parts),
             reason=row.reason,
+            paused=row.pause_reason if row.paused_at is not None and not _over(row) else "",
+            estimated_seconds=row.estimated_seconds,
         )
 
 
@@ -196,6 +200,7 @@ def _summary(row: Row[Any], opened: progress.Opened, parts: Sequence[PhaseProgre
         state=row.state,
         phase=None if _over(row) else opened.phase,
         priority=row.priority,
+        owner=row.owner,
         created_at=utc(row.created_at),
         ended_at=utc(row.ended_at),
         slots=progress.total(parts),

@@ -1,0 +1,39 @@
+"""A shared service: owners, pauses, estimates and extensions."""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import JSON, BigInteger, Column, Double, PrimaryKeyConstraint, String, Text
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    for column in (
+        Column("owner", String(64), nullable=False, server_default=""),
+        Column("paused_at", BigInteger),
+        Column("pause_reason", Text, nullable=False, server_default=""),
+        Column("max_seconds", Double),
+        Column("estimated_seconds", Double),
+        Column("extensions", JSON(none_as_null=True)),
+    ):
+        op.add_column("clr_studies", column)
+    op.create_table(
+        "clr_owners",
+        Column("name", String(64), nullable=False),
+        Column("seconds", Double, nullable=False),
+        Column("at", BigInteger, nullable=False),
+        PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "clr_paces",
+        Column("workload", String(64), nullable=False),
+        Column("device_kind", String(200), nullable=False),
+        Column("iteration_seconds", Double, nullable=False),
+        Column("evaluation_seconds", Double, nullable=False),
+        Column("measured_at", BigInteger, nullable=False),
+        PrimaryKeyConstraint("workload", "device_kind"),
+    )
