@@ -58,8 +58,9 @@ def serve(
 ) -> None:
     """Start the service, and workers beside it. SIGTERM or Ctrl-C stops all of it.
 
-    Flags win over CLR_... variables (CLR_HOST, CLR_PORT, CLR_DATA, CLR_DATABASE, CLR_TOKEN, CLR_TOKEN_FILE,
-    CLR_LEASE_SECONDS, CLR_BEAT_SECONDS), these over the file. Beyond this machine it starts only with a token.
+    Flags win over CLR_... variables (CLR_HOST, CLR_PORT, CLR_DATA, CLR_DATABASE, CLR_DATABASE_PASSWORD_FILE,
+    CLR_TOKEN, CLR_TOKEN_FILE, CLR_LEASE_SECONDS, CLR_BEAT_SECONDS), these over the file. Beyond this machine it starts
+    only with a token.
     """
     flags: dict[str, Any] = {
         "host": host, "port": port, "data": data, "database": database, "token_file": token_file,

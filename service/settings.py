@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from clr.client import is_loopback
 from clr.errors import FieldError, InvalidSpec
@@ -33,6 +35,7 @@ class Settings(BaseSettings):
         host, port: where it listens; port 0 takes a free one.
         data: folder of the database (SQLite), checkpoints and reports.
         database: SQLAlchemy URL of a PostgreSQL database; None: SQLite in `data`.
+        database_password_file: its content is the password in `database`, which then shows none itself.
         token: what clients and workers show beyond loopback, at least 32 characters; or `token_file`, its first line.
         lease_seconds: how long a worker may be silent before its slot is given to another [s].
         beat_seconds: how often a worker renews its leases [s]; a lease lasts at least four beats.
@@ -46,6 +49,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     data: Path = Field(default_factory=default_data)
     database: str | None = Field(default=None, repr=False)
+    database_password_file: Path | None = None
     token: SecretStr | None = None
     token_file: Path | None = None
     lease_seconds: float = Field(default=60.0, gt=0, le=86_400)
@@ -73,7 +77,7 @@ class Settings(BaseSettings):
             )
         return self
 
-    @field_validator("database", "token", "token_file", mode="before")
+    @field_validator("database", "database_password_file", "token", "token_file", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         """CLR_TOKEN="" is how a shell says that there is none."""
@@ -102,7 +106,7 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> Settings:
         settings = Settings(**{**beneath, **given})
     except ValidationError as error:
         raise InvalidSpec([_unquoted(wrong) for wrong in field_errors(error)]) from None
-    return _with_token(settings)
+    return _with_token(_with_password(settings))
 
 
 def _unquoted(error: FieldError) -> FieldError:
@@ -121,8 +125,29 @@ def _read(config: Path | None) -> dict[str, Any]:
         raise InvalidSpec([FieldError("/config", f"can't read {path}: {error}")]) from None
 
 
+def _with_password(settings: Settings) -> Settings:
+    file = settings.database_password_file
+    if file is None:
+        return settings
+    url = _postgresql(settings.database)
+    if url is None or url.password is not None:
+        detail = "goes with a PostgreSQL database whose URL holds no password: set CLR_DATABASE to postgresql://user@host/name"
+        raise InvalidSpec([FieldError("/database_password_file", detail)])
+    password = _secret_of(file, "/database_password_file").get_secret_value()
+    whole = url.set(password=password).render_as_string(hide_password=False)
+    return settings.model_copy(update={"database": whole})
+
+
+def _postgresql(database: str | None) -> URL | None:
+    try:
+        url = make_url(database or "")
+    except ArgumentError:
+        return None
+    return url if url.get_backend_name() == "postgresql" else None
+
+
 def _with_token(settings: Settings) -> Settings:
-    token = settings.token or _token_of(settings.token_file)
+    token = settings.token or (_secret_of(settings.token_file, "/token_file") if settings.token_file else None)
     value = token.get_secret_value() if token else ""
     if token and len(value) < MIN_TOKEN:
         rule = f"needs at least {MIN_TOKEN} characters, got {len(value)}"
@@ -140,10 +165,8 @@ def _with_token(settings: Settings) -> Settings:
     return settings.model_copy(update={"token": token})
 
 
-def _token_of(file: Path | None) -> SecretStr | None:
-    if file is None:
-        return None
+def _secret_of(file: Path, pointer: str) -> SecretStr:
     try:
         return SecretStr(file.read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSpec([FieldError("/token_file", f"can't read {file}: {error}")]) from None
+        raise InvalidSpec([FieldError(pointer, f"can't read {file}: {error}")]) from None

@@ -1,6 +1,7 @@
 """Where settings come from, and which are refused."""
 
 import pytest
+from sqlalchemy import make_url
 
 from clr.client import is_loopback
 from clr.errors import InvalidSpec
@@ -104,6 +105,29 @@ def test_a_token_file_is_read_and_its_flag_wins_over_the_environment(tmp_path, m
 def test_a_missing_token_file_is_named():
     with pytest.raises(InvalidSpec, match="can't read nowhere"):
         load({"token_file": "nowhere"})
+
+
+def test_the_databases_password_comes_from_its_file(tmp_path, monkeypatch):
+    file = tmp_path / "password"
+    file.write_text("p@ss/w:rd\n")
+    monkeypatch.setenv("CLR_DATABASE", "postgresql://clr@db.example.org/clr")
+    monkeypatch.setenv("CLR_DATABASE_PASSWORD_FILE", str(file))
+
+    settings = load({})
+
+    assert make_url(settings.database).password == "p@ss/w:rd"
+    assert make_url(settings.database).host == "db.example.org"
+    assert "p@ss" not in repr(settings)
+
+
+@pytest.mark.parametrize("database", [None, "sqlite:////tmp/x", "postgresql://clr:other@db/clr", "no url"])
+def test_a_password_file_without_a_place_for_it_is_an_error(tmp_path, database):
+    file = tmp_path / "password"
+    file.write_text("secret-word")
+
+    with pytest.raises(InvalidSpec, match=r"/database_password_file: goes with a PostgreSQL database") as refused:
+        load({"database": database, "database_password_file": file})
+    assert "secret-word" not in str(refused.value) and "other" not in str(refused.value)
 
 
 def test_an_empty_variable_is_unset(monkeypatch):
