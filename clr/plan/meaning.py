@@ -9,7 +9,7 @@ from typing import Any
 
 from clr import optimizers, sampler_process, schedules, search_space
 from clr.errors import FieldError, InvalidSchedule
-from clr.plan import ledger
+from clr.plan import ledger, task_options
 from clr.protocol import TaskFacts
 from clr.spec import MAX_ITERATIONS, MAX_SLOTS, ArmSpec, Interval, Range, StudySpec
 from clr.tasks.models import registry as model_registry
@@ -17,9 +17,6 @@ from clr.tasks.models import registry as model_registry
 MIN_RAMP = 10.0  # highest / lowest rate of a range test: less holds no rise and no edge
 CONFIGURATION_OPTIONS = ("confirm", "looks", "final_seeds", "lengths", "target_seeds")
 UNKNOWN_LENGTH = 10_000  # stands for a run's length while the task's size is not known
-JSON_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "string": str, "number": (int, float), "integer": int, "boolean": bool, "array": (list, tuple), "object": dict,
-}  # fmt: skip
 
 
 def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) -> tuple[FieldError, ...]:
@@ -41,7 +38,7 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
     ]
     sized = facts is not None and facts.train_size > 0
     if facts is not None and spec.task.name in known_tasks:
-        found += [*_task_options(spec, facts), *_fractions(spec, facts)]
+        found += [*task_options.check(spec.task.options, facts), *_fractions(spec, facts)]
         found += [*_against_facts(spec, facts)] if sized or facts.fixed else []
     length = ledger.iterations(spec, facts) if facts is not None and sized else spec.budget.iterations
     epoch = ledger.epoch_iterations(facts, spec.batch_size) if facts is not None and sized else 1
@@ -132,21 +129,6 @@ def _names(spec: StudySpec) -> Iterator[FieldError]:
             yield FieldError(f"/arms/{index}/name", f"another arm has the name {arm.name!r} already: give each its own")
     if spec.baseline and spec.baseline not in names:
         yield FieldError("/baseline", f"no arm has the name {spec.baseline!r}; arms: {', '.join(names)}")
-
-
-def _task_options(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
-    known: dict[str, dict[str, Any]] = facts.options_schema.get("properties", {})
-    for name, value in spec.task.options.items():
-        expected = JSON_TYPES.get(str(known.get(name, {}).get("type")), object)
-        if name not in known:
-            detail = f"{facts.name} has no such option; it has: {', '.join(known) or 'none'}"
-            yield FieldError(f"/task/options/{name}", detail)
-        elif not isinstance(value, expected) or (isinstance(value, bool) and expected not in (bool, object)):
-            yield FieldError(f"/task/options/{name}", f"must be a {known[name]['type']}, got {value!r}")
-    for name in facts.options_schema.get("required", []):
-        if name not in spec.task.options:
-            detail = f"{facts.name} needs it: {known.get(name, {}).get('description', 'see its schema')}"
-            yield FieldError(f"/task/options/{name}", detail)
 
 
 def _fractions(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:

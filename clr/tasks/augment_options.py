@@ -29,6 +29,7 @@ SCHEMA: dict[str, Any] = {
             },
         ]
     },
+    "uniqueItems": True,
     "default": [],
 }
 
