@@ -235,7 +235,8 @@ class Schedule(ABC):
         """A script that trains under this schedule; see `clr.snippets.snippet`.
 
         Args:
-            kind: "torch", "torch-native", "lightning", "transformers", "keras", "optax", "timm", "accelerate", "json".
+            kind: "torch", "torch-native", "torch-class", "lightning", "transformers", "keras", "optax", "timm",
+                "accelerate", "json".
             iterations: length of the run [iterations], int >= 1; the schedule's own length if None, or 1000.
 
         Raises:

@@ -28,14 +28,18 @@ from collections.abc import Callable
 
 from clr.errors import InvalidSchedule, UnknownName
 from clr.schedules import Schedule
-from clr.snippets import scripts, torch_native
+from clr.snippets import scripts, torch_class, torch_native
 from clr.snippets.expressions import scale_functions
+from clr.snippets.setup import Setup, TorchOptimizer
+
+__all__ = ["KINDS", "Setup", "TorchOptimizer", "snippet"]
 
 _ASSUMED_ITERATIONS = 1000
 
-_KINDS: dict[str, Callable[[Schedule, int], str]] = {
+_KINDS: dict[str, Callable[[Schedule, int, Setup], str]] = {
     "torch": scripts.torch,
     "torch-native": torch_native.script,
+    "torch-class": torch_class.script,
     "lightning": scripts.lightning,
     "transformers": scripts.transformers,
     "keras": scripts.keras,
@@ -49,17 +53,18 @@ KINDS = tuple(_KINDS)
 """What `snippet` can write for."""
 
 
-def snippet(schedule: Schedule, kind: str, iterations: int | None = None) -> str:
+def snippet(schedule: Schedule, kind: str, iterations: int | None = None, setup: Setup | None = None) -> str:
     """A script that trains under the schedule, to run as it is or to take the lines from that are not marked "yours".
 
     "torch", "lightning", "transformers", "keras", "optax", "timm" and "accelerate" need that library and clr-sweep.
-    "torch-native" needs torch alone: torch's own scheduler class where it has the family exactly, else a LambdaLR of a
-    few lines. "json" is the document that `clr.schedules.from_dict`, a study's spec and the service take.
+    "torch-native" needs torch alone: a LambdaLR of a few lines with the same rates to the last bit; "torch-class" has
+    torch's own scheduler class instead, where there is one with the family's rates but for rounding. "json" is the document that `clr.schedules.from_dict`, a study's spec and the service take.
 
     Args:
         schedule: the learning rate as a function of the update.
         kind: one of `KINDS`.
         iterations: length of the run [iterations], int >= 1; the schedule's own length if None, or 1000.
+        setup: optimizer and remarks; torch's SGD and none if None.
 
     Raises:
         UnknownName: no such kind.
@@ -85,4 +90,4 @@ def snippet(schedule: Schedule, kind: str, iterations: int | None = None) -> str
             "function into a file of its own, e.g. scales.py, and import it from there"
         )
         raise InvalidSchedule("custom", "scale_fn", rule, path)
-    return _KINDS[kind](schedule, run)
+    return _KINDS[kind](schedule, run, setup or Setup())

@@ -1,6 +1,8 @@
-"""Each family's formula as the source of a Python function of the update, with the standard library alone.
+"""Each family's formula as the source of a Python function of the update.
 
-They are written for `torch.optim.lr_scheduler.LambdaLR`, and say what `clr.schedules` computes in NumPy.
+They are written for `torch.optim.lr_scheduler.LambdaLR`, and compute what `clr.schedules` does in NumPy by the same
+operations in the same order: the rates are the same to the last bit. Powers and logarithms come from NumPy, which
+rounds them otherwise than the standard library does.
 """
 
 from __future__ import annotations
@@ -13,22 +15,40 @@ from clr import schedules as s
 
 _SCALES = {
     "constant": "1.0",
-    "halving": "2.0 ** (1.0 - x)",
+    "halving": "math.ldexp(2.0, -int(min(x, 2000.0)))",
     "inverse": "1.0 / x",
     "sine": "0.5 * (1.0 + math.sin(math.fmod(x, 4.0) * math.pi / 2.0))",
 }
 _WINDOWS = {"welch": "height * (2.0 - height)", "hann": "(1.0 - math.cos(math.pi * height)) / 2.0"}
 Cyclical = s.Triangular | s.Triangular2 | s.ExpRange | s.Custom
 
-_FALLS = {"linear": "1.0 - done", "cosine": "(1.0 + math.cos(math.pi * done)) / 2.0", "1-sqrt": "1.0 - math.sqrt(done)"}
+_HALF_COSINE = "(1.0 + math.cos(math.pi * done)) / 2.0"
+_LEFT = {"linear": "1.0 - done", "cosine": _HALF_COSINE, "1-sqrt": "1.0 - math.sqrt(done)"}
+_USED = {
+    "between": """\
+def between(low, high, weight):  # from the nearer end: exact at both
+    return low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1.0 - weight)
+""",
+    "power": """\
+def power(base, exponent):  # as NumPy rounds it in an array, which one number alone would not be
+    return float(np.power(base, [exponent, exponent])[0])
+""",
+}
+"""Functions that formulas call, by name."""
 
 
-def source(schedule: s.Schedule, name: str = "rate") -> str:
-    """The function `name(i)`: the rate of update i; the schedules within it get functions of their own before it.
+def definitions(schedule: s.Schedule) -> str:
+    """The function `rate(i)` with the functions that it calls in front of it.
 
     Raises:
         NotImplementedError: the family has no formula here.
     """
+    text = source(schedule)
+    return "\n\n".join([*(function for name, function in _USED.items() if f"{name}(" in text), text])
+
+
+def source(schedule: s.Schedule, name: str = "rate") -> str:
+    """The function `name(i)`: the rate of update i; the schedules within it get functions of their own before it."""
     parts = [source(part, f"{name}_{n}") for n, part in enumerate(_parts(schedule))]
     lines = _body(schedule) if not parts else _BODIES_OF_PARTS[type(schedule)](schedule, name)
     return "\n\n\n".join([*parts, "\n".join([f"def {name}(i):", *(f"    {line}" for line in lines)])])
@@ -40,10 +60,10 @@ def scale(function: str) -> str:
 
 
 def imports(text: str, schedule: s.Schedule) -> list[str]:
-    """The import lines that the source of this schedule needs."""
+    """The import lines that the source of this schedule needs, those of the standard library first."""
     modules = ["import math"] if "math." in text else []
     modules += ["from fractions import Fraction"] if "Fraction(" in text else []
-    return modules + sorted(_scale_imports(schedule))
+    return [*modules, *(["import numpy as np"] if "np." in text else []), *sorted(_scale_imports(schedule))]
 
 
 def _scale_imports(schedule: s.Schedule) -> set[str]:
@@ -73,81 +93,92 @@ def _fixed(it: s.Fixed) -> list[str]:
 
 @_body.register
 def _step(it: s.Step) -> list[str]:
-    return [f"return {it.lr!r} * {it.gamma!r} ** (i // {it.step_size})"]
+    return [f"return {it.lr!r} * power({it.gamma!r}, i // {it.step_size})"]
 
 
 @_body.register
 def _multi_step(it: s.MultiStep) -> list[str]:
-    return [f"return {it.lr!r} * {it.gamma!r} ** sum(i >= milestone for milestone in {it.milestones})"]
+    return [f"return {it.lr!r} * power({it.gamma!r}, sum(i >= milestone for milestone in {it.milestones}))"]
 
 
 @_body.register
 def _exponential(it: s.Exponential) -> list[str]:
-    return [f"return {it.lr!r} * {it.gamma!r} ** i"]
+    return [f"return {it.lr!r} * power({it.gamma!r}, i)"]
 
 
 @_body.register
 def _inverse(it: s.Inverse) -> list[str]:
-    return [f"return {it.lr!r} * math.exp(-{it.power!r} * math.log1p({it.gamma!r} * i))"]
+    return [f"return {it.lr!r} * float(np.exp({-it.power!r} * np.log1p({it.gamma!r} * i)))"]
 
 
 @_body.register
 def _linear(it: s.Linear) -> list[str]:
-    return [f"return {_from(it.lr, it.end_lr)} * (min(i, {it.iterations}) / {it.iterations})"]
+    return [f"return between({it.lr!r}, {it.end_lr!r}, min(i, {it.iterations}) / {it.iterations})"]
 
 
 @_body.register
 def _polynomial(it: s.Polynomial) -> list[str]:
-    left = f"(({it.iterations} - min(i, {it.iterations})) / {it.iterations})"
-    return [f"return {_from(it.end_lr, it.lr)} * {left} ** {it.power!r}"]
+    n = it.iterations
+    return [
+        f"i = min(i, {n})",
+        f"if i / {n} < 0.5:",
+        f"    left = np.exp({it.power!r} * np.log1p(-(i / {n})))",
+        "else:",
+        f"    left = np.power(({n} - i) / {n}, {it.power!r})",
+        f"return between({it.end_lr!r}, {it.lr!r}, float(left))",
+    ]
 
 
 @_body.register
 def _decay(it: s.Decay) -> list[str]:
-    return [f"return {_from(it.max_lr, it.base_lr)} * min(i / {it.step_size!r}, 1.0)"]
+    return [f"return between({it.max_lr!r}, {it.base_lr!r}, min(i / {it.step_size!r}, 1.0))"]
 
 
 @_body.register
 def _cosine(it: s.Cosine) -> list[str]:
-    done = f"min(i, {it.iterations}) / {it.iterations}"
-    return [f"return {_from(it.end_lr, it.lr)} * (1.0 + math.cos(math.pi * ({done}))) / 2.0"]
+    return [
+        f"done = min(i, {it.iterations}) / {it.iterations}",
+        f"return between({it.end_lr!r}, {it.lr!r}, {_HALF_COSINE})",
+    ]
 
 
 @_body.register
 def _cosine_restarts(it: s.CosineRestarts) -> list[str]:
-    rate = f"return {_from(it.end_lr, it.lr)} * (1.0 + math.cos(math.pi * done)) / 2.0"
+    rate = f"return between({it.end_lr!r}, {it.lr!r}, {_HALF_COSINE})"
     if it.period_multiplier == 1:
         return [f"done = math.fmod(i, {it.period!r}) / {it.period!r}", rate]
     return [
-        f"t, period = i, Fraction({it.period!r})  # exact: the rate jumps at a restart",
-        "while t >= period:",
-        f"    t, period = t - period, period * {it.period_multiplier}",
-        "done = float(t / period)",
+        f"start, period = Fraction(0), Fraction({it.period!r})  # exact: the rate jumps at a restart",
+        "while start + period <= i:",
+        f"    start, period = start + period, period * {it.period_multiplier}",
+        "done = (i - math.ceil(start) + float(math.ceil(start) - start)) / float(period)",
         rate,
     ]
 
 
 @_body.register
 def _triangular(it: s.Triangular) -> list[str]:
-    return [*_height(it), f"return {_from(it.base_lr, it.max_lr)} * height"]
+    return [*_height(it), f"return between({it.base_lr!r}, {it.max_lr!r}, height)"]
 
 
 @_body.register
 def _triangular2(it: s.Triangular2) -> list[str]:
-    return [*_height(it), f"return {_from(it.base_lr, it.max_lr)} * height * 0.5 ** (i // period)"]
+    halved = "math.ldexp(height, -int(cycle))  # halved after each cycle"
+    return [*_height(it, cycle=True), f"height = {halved}", f"return between({it.base_lr!r}, {it.max_lr!r}, height)"]
 
 
 @_body.register
 def _exp_range(it: s.ExpRange) -> list[str]:
     if it.decay_bounds:
-        return [*_height(it), f"return ({_from(it.base_lr, it.max_lr)} * height) * {it.gamma!r} ** i"]
-    return [*_height(it), f"return {_from(it.base_lr, it.max_lr)} * height * {it.gamma!r} ** i"]
+        return [*_height(it), f"return power({it.gamma!r}, i) * between({it.base_lr!r}, {it.max_lr!r}, height)"]
+    return [*_height(it), f"return between({it.base_lr!r}, {it.max_lr!r}, height * power({it.gamma!r}, i))"]
 
 
 @_body.register
 def _custom(it: s.Custom) -> list[str]:
-    x = "i // period + 1.0" if it.scale_mode == "cycle" else "i"
-    return [*_height(it), f"x = {x}", f"return {_from(it.base_lr, it.max_lr)} * height * ({scale(it.scale_fn)})"]
+    by_cycle = it.scale_mode == "cycle"
+    rate = f"return {it.base_lr!r} + {it.max_lr - it.base_lr!r} * height * ({scale(it.scale_fn)})"
+    return [*_height(it, cycle=by_cycle), f"x = {'cycle + 1.0' if by_cycle else 'i'}", rate]
 
 
 @_body.register
@@ -163,8 +194,8 @@ def _one_cycle(it: s.OneCycle) -> list[str]:
         head = f"{word} i <= {end!r}:" if n < len(ends) - 1 else "else:"
         lines += [head, f"    start, end, done = {rates[n]!r}, {rates[n + 1]!r}, {done}"]
         start = end
-    bent = ["done = (1.0 - math.cos(math.pi * done)) / 2.0"] if it.anneal == "cosine" else []
-    return [*lines, *bent, "return start + (end - start) * done"]
+    bent = [f"done = 1.0 - {_HALF_COSINE}"] if it.anneal == "cosine" else []
+    return [*lines, *bent, "return between(start, end, done)"]
 
 
 @_body.register
@@ -173,13 +204,13 @@ def _warmup_stable_decay(it: s.WarmupStableDecay) -> list[str]:
     if not it.decay:
         return [*rise, f"return {it.lr!r}"]
     done = f"done = min(max(i - {it.iterations - it.decay}, 0), {it.decay}) / {it.decay}"
-    return [*rise, done, f"return {_from(it.end_lr, it.lr)} * ({_FALLS[it.shape]})"]
+    return [*rise, done, f"return between({it.end_lr!r}, {it.lr!r}, {_LEFT[it.shape]})"]
 
 
 def _warmup(it: s.Warmup, name: str) -> list[str]:
     peak, f, n = it.schedule(0), it.start_factor, it.iterations
-    linear = f"{peak!r} * ({f!r} + {1.0 - f!r} * (i / {n}))"
-    rise = linear if it.shape == "linear" else f"{peak!r} * {f!r} ** (({n} - i) / {n})"
+    linear = f"between({f * peak!r}, {peak!r}, i / {n})"
+    rise = linear if it.shape == "linear" else f"{peak!r} * power({f!r}, ({n} - i) / {n})"
     return [f"if i < {n}:", f"    return {rise}", f"return {name}_0(i - {n})"]
 
 
@@ -196,13 +227,6 @@ def _call(name: str, part: int, start: int) -> str:
     return f"    return {name}_{part}(i - {start})" if start else f"    return {name}_{part}(i)"
 
 
-def _from(low: float, high: float) -> str:
-    """`low + (high - low)`, to be multiplied by a weight."""
-    if low == 0.0:
-        return f"{high!r}"
-    return f"{low!r} + {high - low!r}" if high >= low else f"{low!r} - {low - high!r}"
-
-
 def cycle_length(it: Cyclical) -> float:
     """Iterations of one cycle, rounded."""
     return it.step_size + _down(it)
@@ -213,22 +237,23 @@ def _down(it: Cyclical) -> float:
     return it.step_size if down is None else down
 
 
-def _height(it: Cyclical) -> list[str]:
-    """The lines that find `period`, and the height in the cycle, 0 to 1."""
+def _height(it: Cyclical, cycle: bool = False) -> list[str]:
+    """The lines that find the height in the cycle, 0 to 1, and, if asked, the cycle, from 0."""
     up, down = it.step_size, _down(it)
     window = getattr(it, "window", "triangular")
     bent = [f"height = {_WINDOWS[window]}"] if window in _WINDOWS else []
-    if Fraction(up) + Fraction(down) == Fraction(up + down):
-        return [
-            f"period = {up + down!r}",
-            "at = math.fmod(i, period)",
-            f"height = at / {up!r} if at <= {up!r} else (period - at) / {down!r}",
-            *bent,
-        ]
+    period, rest = up + down, float(Fraction(up) + Fraction(down) - Fraction(up + down))
+    if rest == 0.0:
+        count = [f"cycle = i // {period!r}"] if cycle else []
+        height = f"height = at / {up!r} if at <= {up!r} else ({period!r} - at) / {down!r}"
+        return [f"at = math.fmod(i, {period!r})", *count, height, *bent]
     return [
-        f"up, down = Fraction({up!r}), Fraction({down!r})  # exact: a rounded period would shift every cycle",
-        "period = up + down",
-        "at = i % period",
-        "height = float(at / up if at <= up else (period - at) / down)",
+        f"at = math.fmod(i, {period!r})",
+        f"cycle = round((i - at) / {period!r})",
+        f"at -= cycle * {rest!r}  # what the period's rounding dropped, or every cycle would be shifted",
+        f"over = math.floor(at / {period!r})",
+        f"at, cycle = at - over * {period!r}, cycle + over",
+        f"height = at / {up!r} if at <= {up!r} else ({period!r} - at + {rest!r}) / {down!r}",
+        "height = min(max(height, 0.0), 1.0)",
         *bent,
     ]

@@ -6,15 +6,8 @@ import json
 
 from clr.schedules import Schedule
 from clr.snippets.expressions import imports, statement
-
-TORCH_LOOP = """\
-for update in range({iterations}):
-    loss = model(torch.ones(8, 4)).mean()  # yours
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    {step}
-"""
+from clr.snippets.setup import Setup
+from clr.snippets.torch_native import PER_UPDATE
 
 _TORCH = """\
 import torch
@@ -25,8 +18,7 @@ from clr import ScheduleLR
 {schedule}
 
 model = torch.nn.Linear(4, 1)  # yours
-optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # yours; the schedule sets its lr
-scheduler = ScheduleLR(optimizer, schedule, iterations={iterations})
+{made}
 
 {loop}"""
 
@@ -39,10 +31,16 @@ from clr.adapters.timm import scheduler as timm_scheduler
 {schedule}
 
 model = torch.nn.Linear(4, 1)  # yours
-optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # yours; the schedule sets its lr
+optimizer = {optimizer}  # yours; the schedule sets its lr
 scheduler = timm_scheduler(optimizer, schedule)
 
-{loop}"""
+for update in range({iterations}):
+    loss = model(torch.ones(8, 4)).mean()  # yours
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    scheduler.step_update(num_updates=update + 1)
+"""
 
 _ACCELERATE = """\
 import torch
@@ -55,7 +53,7 @@ from clr.adapters.accelerate import prepare
 
 accelerator = Accelerator()
 model = torch.nn.Linear(4, 1)  # yours
-optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # yours; the schedule sets its lr
+optimizer = {optimizer}  # yours; the schedule sets its lr
 model, optimizer = accelerator.prepare(model, optimizer)
 scheduler = prepare(accelerator, optimizer, schedule)
 
@@ -86,7 +84,7 @@ class Module(lightning.LightningModule):  # yours
         return self.model(batch).mean()
 
     def configure_optimizers(self):
-        optimizer = torch.optim.SGD(self.parameters(), lr=1.0)  # yours; the schedule sets its lr
+        optimizer = {own_optimizer}  # yours; the schedule sets its lr
         return configure_optimizers(optimizer, schedule)
 
 
@@ -170,53 +168,57 @@ for _ in range({iterations}):
     parameters, state = update(parameters, state)
 """
 
-_STEP = "scheduler.step()  # once per update, not per epoch"
+_ITS_LR = "yours; the schedule sets its lr"
 
 
-def torch(schedule: Schedule, iterations: int) -> str:
+def torch(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """Plain torch with `clr.ScheduleLR`."""
-    return _filled(_TORCH, schedule, iterations)
+    made = setup.lines(1.0, _ITS_LR, f"ScheduleLR(optimizer, schedule, iterations={iterations})")
+    return _filled(_TORCH, schedule, iterations, setup, made=made)
 
 
-def timm(schedule: Schedule, iterations: int) -> str:
+def timm(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """timm's scheduler: the script counts the updates."""
-    return _filled(_TIMM, schedule, iterations, step="scheduler.step_update(num_updates=update + 1)")
+    return _filled(_TIMM, schedule, iterations, setup)
 
 
-def accelerate(schedule: Schedule, iterations: int) -> str:
+def accelerate(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """Accelerate, on any number of processes."""
-    return _filled(_ACCELERATE, schedule, iterations)
+    return _filled(_ACCELERATE, schedule, iterations, setup)
 
 
-def lightning(schedule: Schedule, iterations: int) -> str:
+def lightning(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """A LightningModule."""
-    return _filled(_LIGHTNING, schedule, iterations)
+    return _filled(_LIGHTNING, schedule, iterations, setup)
 
 
-def transformers(schedule: Schedule, iterations: int) -> str:
+def transformers(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """The Hugging Face Trainer."""
-    return _filled(_TRANSFORMERS, schedule, iterations)
+    return _filled(_TRANSFORMERS, schedule, iterations, setup)
 
 
-def keras(schedule: Schedule, iterations: int) -> str:
+def keras(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """Keras 3, on any backend."""
-    return _filled(_KERAS, schedule, iterations)
+    return _filled(_KERAS, schedule, iterations, setup)
 
 
-def optax(schedule: Schedule, iterations: int) -> str:
+def optax(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """JAX with optax."""
-    return _filled(_OPTAX, schedule, iterations)
+    return _filled(_OPTAX, schedule, iterations, setup)
 
 
-def document(schedule: Schedule, iterations: int) -> str:
+def document(schedule: Schedule, iterations: int, setup: Setup) -> str:
     """The schedule's JSON document; it is the same for a run of any length."""
     return json.dumps(schedule.to_dict(), indent=2)
 
 
-def _filled(template: str, schedule: Schedule, iterations: int, step: str = _STEP) -> str:
-    return template.format(
+def _filled(template: str, schedule: Schedule, iterations: int, setup: Setup, made: str = "") -> str:
+    return setup.remarks + template.format(
         imports=imports(schedule),
         schedule=statement(schedule),
         iterations=iterations,
-        loop=TORCH_LOOP.format(iterations=iterations, step=step),
+        made=made,
+        optimizer=setup.optimizer(1.0),
+        own_optimizer=setup.optimizer(1.0, model="self"),
+        loop=setup.loop(iterations, PER_UPDATE),
     )

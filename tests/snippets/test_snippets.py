@@ -34,26 +34,25 @@ def test_torch_native_names_no_package_but_torch(family: str) -> None:
     text = snippets.snippet(example(family), "torch-native")
 
     imported = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
-    assert imported <= {"torch", "math", "fractions"}
+    assert imported <= {"torch", "numpy", "math", "fractions"}
     assert "clr" not in text
 
 
 @every_family
-def test_the_formula_holds_far_into_the_run(family: str) -> None:
+def test_the_formula_holds_far_into_the_run_to_the_last_bit(family: str) -> None:
     schedule = example(family)
-    text = formulas.source(schedule)
+    text = formulas.definitions(schedule)
     scope: dict = {}
 
     exec("\n".join([*formulas.imports(text, schedule), text]), scope)
 
     late = [0, 1, 99, 100, 101, 9_999, 123_457, 1_000_000]
-    rates = np.array([scope["rate"](i) for i in late])
-    assert np.abs(rates - schedule(np.array(late))).max() <= 1e-12 * schedule.rates(1000).max()
+    assert [scope["rate"](i) for i in late] == schedule(np.array(late)).tolist()
 
 
-def test_torchs_class_is_taken_where_it_has_the_family_exactly() -> None:
+def test_torchs_class_is_taken_where_it_has_the_family() -> None:
     classes = {
-        family: snippets.snippet(example(family), "torch-native").partition("lr_scheduler.")[2].partition("(")[0]
+        family: snippets.snippet(example(family), "torch-class").partition("lr_scheduler.")[2].partition("(")[0]
         for family in schedules.names()
     }
 
@@ -75,7 +74,7 @@ def test_torchs_class_is_taken_where_it_has_the_family_exactly() -> None:
 
 
 def test_a_run_longer_than_one_cycle_holds_its_last_rate_and_does_not_crash() -> None:  # torch's OneCycleLR raises
-    text = snippets.snippet(OneCycle(max_lr=0.4, iterations=100), "torch-native", iterations=101)
+    text = snippets.snippet(OneCycle(max_lr=0.4, iterations=100), "torch-class", iterations=101)
 
     assert "OneCycleLR" not in text and "LambdaLR" in text
 
@@ -83,19 +82,41 @@ def test_a_run_longer_than_one_cycle_holds_its_last_rate_and_does_not_crash() ->
 def test_after_a_thousand_cycles_torchs_own_is_left() -> None:  # its triangular2 overflows after 1024
     schedule = Triangular2(base_lr=0.1, max_lr=0.4, step_size=1000)
 
-    assert "CyclicLR" in snippets.snippet(schedule, "torch-native", iterations=2_000_000)
-    assert "CyclicLR" not in snippets.snippet(schedule, "torch-native", iterations=2_000_001)
+    assert "CyclicLR" in snippets.snippet(schedule, "torch-class", iterations=2_000_000)
+    assert "CyclicLR" not in snippets.snippet(schedule, "torch-class", iterations=2_000_001)
 
 
 @pytest.mark.parametrize("family", [Triangular, Triangular2])
 def test_a_formula_keeps_time_over_millions_of_cycles_of_uneven_length(family: type[Schedule]) -> None:
     schedule = family.make(base_lr=0.0, max_lr=0.4, step_size=0.7, step_size_down=1.9)
-    text, late = formulas.source(schedule), np.array([*range(20), *range(9_999_990, 10_000_000)])
+    text, late = formulas.definitions(schedule), np.array([*range(20), *range(9_999_990, 10_000_000)])
     scope: dict = {}
 
     exec("\n".join([*formulas.imports(text, schedule), text]), scope)
 
-    assert [scope["rate"](int(i)) for i in late] == pytest.approx(schedule(late), rel=0, abs=0.4e-12)
+    assert [scope["rate"](int(i)) for i in late] == schedule(late).tolist()
+
+
+def test_the_lines_around_the_schedule_are_those_of_the_setup() -> None:
+    setup = snippets.Setup((snippets.TorchOptimizer("AdamW", {"betas": (0.9, 0.95), "weight_decay": 0.1}),), ("mine",))
+
+    for kind in snippets.KINDS:
+        text = snippets.snippet(Cosine(lr=0.1, end_lr=0.0, iterations=70), kind, setup=setup)
+        assert kind == "json" or text.startswith("# mine\n\n")
+        if kind in ("torch", "torch-native", "torch-class", "lightning", "timm", "accelerate"):
+            assert "torch.optim.AdamW(" in text and "betas=(0.9, 0.95), weight_decay=0.1)" in text
+
+
+@pytest.mark.parametrize("kind", ["torch", "torch-native", "torch-class"])
+def test_two_optimizers_get_a_scheduler_each(kind: str) -> None:
+    both = (snippets.TorchOptimizer("Muon", {}, "matrices"), snippets.TorchOptimizer("AdamW", {}, "others"))
+    scope: dict = {}
+
+    exec(snippets.snippet(Cosine(lr=0.1, end_lr=0.05, iterations=5), kind, setup=snippets.Setup(both)), scope)
+
+    rates = [one.param_groups[0]["lr"] for one in scope["optimizers"]]
+    assert [type(one).__name__ for one in scope["optimizers"]] == ["Muon", "AdamW"]
+    assert rates == [0.05, 0.05]
 
 
 def test_the_run_is_as_long_as_the_schedule_unless_said_otherwise() -> None:

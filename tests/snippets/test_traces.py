@@ -77,11 +77,12 @@ OPTIONS = {
 FAMILIES: dict[str, Schedule] = {family: schedules.from_dict(PLAIN[family]) for family in schedules.names()}
 COMPOSED = {case: OPTIONS[case] for case in ("own_function", "warm_one_cycle", "all_in_a_row")}
 CASES = {kind: FAMILIES | COMPOSED for kind in snippets.KINDS if kind != "json"} | {
-    "torch-native": FAMILIES | OPTIONS  # the one that writes formulas
+    "torch-native": FAMILIES | OPTIONS,  # these write formulas
+    "torch-class": FAMILIES | OPTIONS,
 }
 
 LIBRARIES = {
-    "torch": ("torch", "torch-native"),
+    "torch": ("torch", "torch-native", "torch-class"),
     "lightning": ("lightning",),
     "transformers": ("transformers",),
     "keras": ("keras",),
@@ -91,7 +92,8 @@ LIBRARIES = {
 }
 """library -> the kinds of snippet that run in its process."""
 RUNS = [(library, kind, case) for library, kinds in LIBRARIES.items() for kind in kinds for case in CASES[kind]]
-FLOAT32 = {"keras", "optax"}
+TOLERANCES = {"torch": 0.0, "torch-native": 0.0, "keras": 1e-6, "optax": 1e-6}
+"""Of the highest rate; 1e-12 for the others. Keras and optax keep float32."""
 
 
 @cache
@@ -126,4 +128,4 @@ def test_each_update_of_the_snippet_is_made_at_the_schedules_rate(library: str, 
     assert isinstance(found, list), found or ran(library)["failed"]
     trace = np.array(found)
     assert trace.shape == (UPDATES,)
-    assert np.abs(trace - expected).max() <= (1e-6 if kind in FLOAT32 else 1e-12) * expected.max()
+    assert np.abs(trace - expected).max() <= TOLERANCES.get(kind, 1e-12) * expected.max()
