@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, case, func, literal, select
 
 from clr.errors import NotFound
 from clr.plan import PlannedSlot
@@ -18,7 +18,9 @@ from service.store.database import Database
 from service.store.dialect import insert_missing
 from service.store.schema import attempts, evaluations, slots, studies
 
-Curves = Literal["none", "range-test", "all"]
+Curves = Literal["none", "range-test", "ends", "all"]
+"""Which evaluations come with trials. ends: the range test's curves, and the last evaluation of every other trial."""
+_FOR_A_TRIAL = [column for column in slots.c if column.name not in ("config", "provenance", "facts")]
 
 
 def insert(connection: Connection, study: str, planned: Sequence[PlannedSlot]) -> Sequence[int]:
@@ -37,7 +39,7 @@ def insert(connection: Connection, study: str, planned: Sequence[PlannedSlot]) -
 
 
 def trials(database: Database, study: str, *, curves: Curves) -> tuple[Trial, ...]:
-    """Every slot of a study that is written, by number; with the curves of the range test alone, or of all."""
+    """Every slot of a study that is written, by number, with the curves that are asked for."""
     with database.read() as connection:
         return read(connection, study, curves=curves)
 
@@ -45,7 +47,7 @@ def trials(database: Database, study: str, *, curves: Curves) -> tuple[Trial, ..
 def read(connection: Connection, study: str, *, curves: Curves) -> tuple[Trial, ...]:
     """`trials` within a transaction."""
     found = _curves(connection, study, curves)
-    rows = connection.execute(_rows(study).order_by(slots.c.number)).all()
+    rows = connection.execute(_rows(study, *_FOR_A_TRIAL).order_by(slots.c.number)).all()
     return tuple(_trial(row, found.get(row.id, ())) for row in rows)
 
 
@@ -113,11 +115,12 @@ def get(database: Database, study: str, number: int) -> TrialResource:
     return _resource(row, tried.get(row.id, ())).model_copy(update={"curve": curve.get(row.id, ())})
 
 
-def _rows(study: str) -> Select[Any]:
+def _rows(study: str, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Of a study's slots, these columns or all, and what is derived."""
     seconds = select(func.coalesce(func.sum(attempts.c.seconds), 0.0)).where(attempts.c.slot == slots.c.id)
     return (
         select(
-            slots,
+            *(columns or (slots,)),
             states.slot_state.label("state"),
             seconds.scalar_subquery().label("seconds"),
             studies.c.facts["metric"].as_string().label("metric"),
@@ -134,10 +137,18 @@ def _evaluations() -> Select[Any]:
 def _curves(connection: Connection, study: str, curves: Curves) -> Mapping[int, tuple[Evaluation, ...]]:
     if curves == "none":
         return {}
-    query = _evaluations().join(slots).where(slots.c.study == study)
-    if curves == "range-test":
-        query = query.where(slots.c.phase == "range-test")
-    return _grouped(connection.execute(query).all())
+    query, ramps = _evaluations().join(slots).where(slots.c.study == study), slots.c.phase == "range-test"
+    if curves == "all":
+        return _grouped(connection.execute(query).all())
+    whole = connection.execute(query.where(ramps)).all()
+    # A query of its own: under an OR the databases would look at every evaluation.
+    ends = query.where(~ramps, evaluations.c.iteration == _last_iteration())
+    return _grouped([*whole, *(connection.execute(ends).all() if curves == "ends" else ())])
+
+
+def _last_iteration() -> ScalarSelect[int]:
+    others = evaluations.alias()
+    return select(func.max(others.c.iteration)).where(others.c.slot == slots.c.id).scalar_subquery()
 
 
 def _grouped(rows: Sequence[Row[Any]]) -> dict[int, tuple[Evaluation, ...]]:
