@@ -39,6 +39,7 @@ def _slot() -> Column[int]:
 # sequence: of the study's last event. reason: why it ended without a plan.
 # owner: who shares the workers with the others. paused_at: null while it runs; pause_reason: why it is paused.
 # max_seconds: device time that it may take; estimated_seconds: that it will take, null until a pace is measured.
+# used_seconds: device time of its ended attempts; ended_iterations: planned length of the slots that have an outcome.
 # extensions: what was added to the plan after it was made, in order.
 studies = Table(
     "clr_studies",
@@ -63,6 +64,8 @@ studies = Table(
     Column("pause_reason", Text, nullable=False, default=""),
     Column("max_seconds", Double),
     Column("estimated_seconds", Double),
+    Column("used_seconds", Double, nullable=False, default=0.0),
+    Column("ended_iterations", BigInteger, nullable=False, default=0),
     Column("extensions", _Json),
 )
 Index(
@@ -187,7 +190,7 @@ owners = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-# The newest measured pace of a workload (a hash of task, model, batch and what else an update's time hangs on).
+# The measured pace of a workload (a hash of task, model, batch and what else an update's time hangs on), smoothed.
 paces = Table(
     "clr_paces",
     metadata,

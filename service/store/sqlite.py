@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,7 @@ def _prepare(connection: Any, entry: ConnectionPoolEntry) -> None:
     for pragma in ("foreign_keys = ON", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function("exp", 1, math.exp, deterministic=True)  # not every build of SQLite has it
 
 
 def _prepare_reader(connection: Any, entry: ConnectionPoolEntry) -> None:

@@ -10,6 +10,15 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_USED = """
+UPDATE clr_studies SET
+    used_seconds = (SELECT COALESCE(SUM(clr_attempts.seconds), 0) FROM clr_attempts
+                    JOIN clr_slots ON clr_slots.id = clr_attempts.slot WHERE clr_slots.study = clr_studies.id),
+    ended_iterations = (SELECT COALESCE(SUM(clr_slots.iterations), 0) FROM clr_slots
+                        WHERE clr_slots.study = clr_studies.id AND clr_slots.outcome IS NOT NULL)
+"""
+"""Studies of the version before have used device time, too."""
+
 
 def upgrade() -> None:
     for column in (
@@ -18,9 +27,12 @@ def upgrade() -> None:
         Column("pause_reason", Text, nullable=False, server_default=""),
         Column("max_seconds", Double),
         Column("estimated_seconds", Double),
+        Column("used_seconds", Double, nullable=False, server_default="0"),
+        Column("ended_iterations", BigInteger, nullable=False, server_default="0"),
         Column("extensions", JSON(none_as_null=True)),
     ):
         op.add_column("clr_studies", column)
+    op.execute(_USED)
     op.create_table(
         "clr_owners",
         Column("name", String(64), nullable=False),
