@@ -35,6 +35,7 @@ class TaskFacts(Message):
 
     Sizes are counts of examples. `input_shape` is one example's, without batch. `options_schema` is a JSON schema.
     `fixed` is False where the sizes depend on options (an image folder): a `describe` slot then finds them.
+    `updates_per_epoch`: of a script that trains itself, whatever the spec's batch size; its sizes may be 0, not known.
     """
 
     name: Name
@@ -51,6 +52,7 @@ class TaskFacts(Message):
     fixed: bool = True
     code_hash: str = ""
     description: str = ""
+    updates_per_epoch: int | None = Field(default=None, ge=1)
 
 
 class TrainingOptions(Message):
