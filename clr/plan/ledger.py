@@ -211,7 +211,9 @@ def iterations_at(length: float, iterations: int) -> int:
 
 
 def epoch_iterations(facts: TaskFacts, batch_size: int) -> int:
-    """Updates of one pass over the training split; the last, smaller batch is dropped."""
+    """Updates of one pass over the training split; the last, smaller batch is dropped. A script says it itself."""
+    if facts.updates_per_epoch is not None:
+        return facts.updates_per_epoch
     return max(1, facts.train_size // batch_size)
 
 
