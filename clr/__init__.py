@@ -14,19 +14,37 @@ if TYPE_CHECKING:
     from clr.lr_range_test import range_test as range_test
     from clr.lr_scheduler import ScheduleLR as ScheduleLR
     from clr.schedules import Schedule as Schedule
+    from clr.scripts.functions import task as task
+    from clr.scripts.run import Run as Run
+    from clr.scripts.run import run as run
     from clr.spec import StudySpec as StudySpec
 
 _HOMES = {
     "Client": "clr.client",
+    "Run": "clr.scripts.run",
     "Schedule": "clr.schedules",
     "ScheduleLR": "clr.lr_scheduler",
     "StudySpec": "clr.spec",
     "range_test": "clr.lr_range_test",
+    "run": "clr.scripts.run",
+    "task": "clr.scripts.functions",
 }
 _MODULES = ("errors", "plots", "schedules")
 _EXTRAS = {"Client": "client", "StudySpec": "client", "ScheduleLR": "train", "range_test": "train", "plots": "plots"}
 
-__all__ = ["Client", "Schedule", "ScheduleLR", "StudySpec", "errors", "plots", "range_test", "schedules"]
+__all__ = [
+    "Client",
+    "Run",
+    "Schedule",
+    "ScheduleLR",
+    "StudySpec",
+    "errors",
+    "plots",
+    "range_test",
+    "run",
+    "schedules",
+    "task",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,9 +5,12 @@ ClrError
  ├── InvalidSpec (ValueError)         a study's spec is wrong; lists every error by field
  ├── InvalidNumbers (ValueError)      measured values given to an analysis break a rule
  ├── InvalidRangeTest (ValueError)    a range test can't be run as it was asked for
+ ├── InvalidRun (ValueError)          a run of a training script can't be as it was asked for
  ├── UnknownName (LookupError)        no schedule, task, model or optimizer of that name
  ├── TaskError                        a task can't give its data or its model
- │    └── DataNotFound                where it was looked for, what was expected, how to get it
+ │    ├── DataNotFound                where it was looked for, what was expected, how to get it
+ │    └── InvalidReport               what a training script reported can't be used
+ ├── ScriptDied                       a training script ended, or hung, before its run was over
  ├── CheckpointError                  a checkpoint is missing or damaged
  ├── SamplerFailed                    the helper process that searches for a sampler came to nothing
  ├── MissingExtra (ImportError)       an optional dependency is not installed; says how
@@ -97,6 +100,20 @@ class InvalidRangeTest(ClrError, ValueError):
         super().__init__(f"{name} {rule}, got {value!r}.")
 
 
+class InvalidRun(ClrError, ValueError):
+    """A run of a training script can't be as it was asked for.
+
+    Attributes:
+        name: the argument, or the key of the run's file, e.g. "iterations".
+        rule: the rule without subject, e.g. "must be at least 1".
+        value: the value that was given.
+    """
+
+    def __init__(self, name: str, rule: str, value: object) -> None:
+        self.name, self.rule, self.value = name, rule, value
+        super().__init__(f"{name} {rule}, got {value!r}.")
+
+
 class UnknownName(ClrError, LookupError):
     """Nothing of that name; the known names are in the message."""
 
@@ -113,6 +130,14 @@ class TaskError(ClrError):
 
 class DataNotFound(TaskError):
     """A task's data is not where it was looked for."""
+
+
+class InvalidReport(TaskError):
+    """What a training script reported can't be used; it would report the same again."""
+
+
+class ScriptDied(ClrError):
+    """A training script ended, or hung, before its run was over; another attempt may fare better."""
 
 
 class CheckpointError(ClrError):

@@ -1,0 +1,94 @@
+"""`@clr.task`: a function `train(run)` as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from clr.scripts.run import Run
+
+declared: dict[str, TrainFunction] = {}
+"""The functions that this process has declared, by their tasks' names: a worker announces them."""
+
+
+@dataclass(frozen=True)
+class TrainFunction:
+    """A function that trains one run, and what a study must know of it. Calling it calls the function.
+
+    Attributes:
+        function: takes a `clr.Run`.
+        about: the keys of a task file (docs/own-training.md), but for command and folder.
+    """
+
+    function: Callable[[Run], object]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, run: Run) -> object:
+        return self.function(run)
+
+    @property
+    def home(self) -> tuple[str, str, Path | None]:
+        """Module, name in it, and the folder to look for the module in."""
+        code = getattr(self.function, "__code__", None)
+        source = Path(code.co_filename).resolve() if code is not None else None
+        module = self.function.__module__
+        if module == "__main__" and source is not None:
+            module = source.stem
+        return module, self.function.__qualname__, source.parent if source is not None and "." not in module else None
+
+
+def task(
+    name: str,
+    *,
+    metric: str,
+    direction: Literal["maximize", "minimize"],
+    updates_per_epoch: int | None = None,
+    iterations: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    test: bool = False,
+    train_size: int = 0,
+    validation_size: int = 0,
+    test_size: int = 0,
+    files: Sequence[str] = (),
+    hang: float | None = None,
+    description: str = "",
+) -> Callable[[Callable[[Run], object]], TrainFunction]:
+    """Declares a function `train(run)` as a task; `run.report` and the rest are as in a script.
+
+    A worker finds it by `--tasks module`, or by the entry point group `clr.tasks` ("name = module:train"), and calls it
+    in a process of its own, one per trial.
+
+    Args:
+        name: what specs call it. metric: the reported metric that decides. direction: whether more of it is better.
+        updates_per_epoch, iterations: how long training usually is: exactly one of the two [optimizer updates].
+        options: by name, their defaults, or a JSON schema with one.
+        test: whether it calls `run.report_test`.
+        train_size, validation_size, test_size: examples of each split, where known.
+        files: further files that its results depend on, beside the function's own; part of the task's code hash.
+        hang: silence after which it has hung [seconds]; default 600.
+        description: one line for `clr tasks`.
+    """
+    about = {
+        "name": name,
+        "metric": metric,
+        "direction": direction,
+        "updates_per_epoch": updates_per_epoch,
+        "iterations": iterations,
+        "options": dict(options or {}),
+        "test": test,
+        "train_size": train_size,
+        "validation_size": validation_size,
+        "test_size": test_size,
+        "files": tuple(files),
+        "hang": hang,
+        "description": description or "",
+    }
+
+    def declare(function: Callable[[Run], object]) -> TrainFunction:
+        made = TrainFunction(function, {key: value for key, value in about.items() if value is not None})
+        declared[name] = made
+        return made
+
+    return declare
