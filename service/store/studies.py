@@ -43,6 +43,20 @@ class Stored:
     reason: str
 
 
+@dataclass(frozen=True)
+class Moment:
+    """How far a study's trail of events has come.
+
+    Attributes:
+        sequence: of its last event.
+        settled: it has ended by itself: until a further event nothing of its trials changes. (After a cancellation
+            attempts still end, without an event.)
+    """
+
+    sequence: int
+    settled: bool
+
+
 def new_id() -> str:
     """An id that sorts by time: microseconds since 1970, then 64 random bits."""
     return f"s{time.time_ns() // 1000:014x}{secrets.token_hex(8)}"
@@ -123,6 +137,19 @@ def read(connection: Connection, study: str) -> Stored:
         recorded_at=row.recorded_at,
         reason=row.reason,
     )
+
+
+def moment(database: Database, study: str) -> Moment:
+    """
+    Raises:
+        NotFound: no such study.
+    """
+    with database.read() as connection:
+        query = select(studies.c.sequence, studies.c.ended_at, studies.c.cancelled_at).where(studies.c.id == study)
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        raise missing(study)
+    return Moment(row.sequence, row.ended_at is not None and row.cancelled_at is None)
 
 
 def missing(study: str) -> NotFound:
