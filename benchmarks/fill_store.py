@@ -81,7 +81,7 @@ def a_study(database: Database, document: dict[str, Any], *, until_confirm: bool
         granted = leases.lease(database, LeaseRequest(worker=worker, count=64), LEASE)
         if not granted:
             break
-        _, over = results.finish(database, Results(worker=worker, results=tuple(map(ended, granted))))
+        over = results.finish(database, Results(worker=worker, results=tuple(map(ended, granted))))[1]
         for each in over:
             store_rounds.open(database, each)
     _count_as_recorded(database, study)
