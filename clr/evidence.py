@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from clr.protocol import Message
+from clr.protocol import Message, TrainingOptions
 from clr.results import Phase
 
 Action = Literal[
@@ -20,6 +20,28 @@ Action = Literal[
     "no verdict: screened only",
 ]
 """What to do: every answer ends in exactly one. Only "equivalent" prefers the arm with fewer parameters."""
+
+
+class Settings(Message):
+    """What all arms of a study have in common. `trials`: search trials of an arm; `seeds`: its confirm runs in each
+    replicate; `low`, `high`: where every arm's peak rate is searched, None until the range test is over."""
+
+    task: str
+    task_options: dict[str, Any]
+    model: str
+    model_options: dict[str, Any]
+    optimizer: str
+    optimizer_options: dict[str, float | bool] = Field(description="every option, defaults filled in")
+    training: TrainingOptions
+    batch_size: int
+    iterations: int
+    epochs: float
+    trials: int
+    sampler: str
+    seeds: int
+    low: float | None
+    high: float | None
+    source: Literal["given", "range-test", "default"] | None = Field(description="what the interval comes from")
 
 
 class Bounds(Message):
@@ -102,7 +124,10 @@ class Crossing(Message):
 
 
 class EdgeFlag(Message):
-    """A best value within 5 % of an edge of its interval. `extend`: the part of a spec that widens it."""
+    """A best value within 5 % of an edge of its interval.
+
+    command: the `clr extend` that widens it in this study; None where that takes a new one. extend: part of its spec.
+    """
 
     coordinate: str
     value: float
@@ -111,6 +136,7 @@ class EdgeFlag(Message):
     side: Literal["low", "high"]
     extend: dict[str, Any]
     advice: str
+    command: str | None = None
 
 
 class Confounds(Message):
@@ -166,8 +192,9 @@ class LedgerRow(Message):
 class Price(Message):
     """What more certainty costs: seeds of these arms that show a true difference of so much with 80 % power.
 
-    seeds, seconds: None where more than 1,000 seeds would be needed, or nothing was timed.
-    spec: a study that buys it, on seeds of its own; command: the line that submits it.
+    seeds: of an arm in all; None where more than 1,000 would be needed. more: of them still to be run, where extending
+    the study is what buys it. seconds: device time of what is still to be run; None where nothing was timed.
+    spec: where it is cheaper, a study of these arms on seeds of its own. command: the line that buys one or the other.
     """
 
     difference: float
@@ -177,3 +204,4 @@ class Price(Message):
     spec: dict[str, Any] | None
     command: str | None
     sentence: str
+    more: int | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clr.errors import UnknownName
 
@@ -89,6 +89,13 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
 }
 """name -> option -> (type, low, high, default)."""
 
+TORCH_CLASSES = {
+    "adadelta": "Adadelta", "adafactor": "Adafactor", "adagrad": "Adagrad", "adam": "Adam", "adamax": "Adamax",
+    "adamw": "AdamW", "asgd": "ASGD", "muon": "Muon", "nadam": "NAdam", "radam": "RAdam", "rmsprop": "RMSprop",
+    "sgd": "SGD",
+}  # fmt: skip
+"""name -> its class in torch.optim."""
+
 REFUSED = {
     "lbfgs": "it evaluates the loss several times per update (torch's closure), so that an iteration is no longer one "
     "update on one batch",
@@ -155,6 +162,24 @@ def complete(name: str, given: Mapping[str, float | bool]) -> dict[str, float | 
     if messages := check(name, given):
         raise ValueError(" ".join(messages))
     return defaults | dict(given)
+
+
+def torch_arguments(options: Mapping[str, float | bool]) -> dict[str, Any]:
+    """Options of ours as torch's arguments: torch has pairs where we have two, words, and None for a 0.
+
+    >>> torch_arguments({"eps1": 0.0, "eps2": 0.001, "weight_decay": 0.1})
+    {'weight_decay': 0.1, 'eps': (None, 0.001)}
+    """
+    found: dict[str, Any] = dict(options)
+    if "beta1" in found:
+        found["betas"] = (found.pop("beta1"), found.pop("beta2"))
+    if "eps1" in found:
+        found["eps"] = (found.pop("eps1") or None, found.pop("eps2"))
+    if "match_rms_adamw" in found:
+        found["adjust_lr_fn"] = "match_rms_adamw" if found.pop("match_rms_adamw") else "original"
+    if "ns_steps" in found:
+        found["ns_steps"] = int(found["ns_steps"])
+    return found
 
 
 def _nesterov(merged: Mapping[str, object]) -> list[str]:

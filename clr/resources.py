@@ -19,6 +19,7 @@ from clr.evidence import (
     LengthRanking,
     Price,
     Reported,
+    Settings,
     Share,
     TargetRatio,
     ToTarget,
@@ -30,6 +31,7 @@ from clr.results import Evaluation, Phase
 __all__ = [
     "Action",
     "Answer",
+    "AnswerStatus",
     "ArmAnswer",
     "AttemptResource",
     "BestSchedule",
@@ -52,6 +54,7 @@ __all__ = [
     "Reported",
     "SchedulePreview",
     "ScheduleResource",
+    "Settings",
     "Share",
     "StudyResource",
     "StudyState",
@@ -65,6 +68,7 @@ __all__ = [
     "WorkerResource",
 ]
 
+AnswerStatus = Literal["provisional", "confirmed", "screen-only"]
 StudyState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 TrialState = Literal["waiting", "running", "done", "diverged", "pruned", "failed", "cancelled"]
 T = TypeVar("T")
@@ -243,10 +247,14 @@ class BestSchedule(Message):
 
 
 class Answer(Message):
-    """GET /v1/studies/{id}/best. provisional: "not confirmed", no verdict. Metrics and margins are fractions."""
+    """GET /v1/studies/{id}/best. Metrics and margins are fractions.
+
+    provisional: the study goes on, numbers may change; no verdict. confirmed: every confirm run has ended.
+    screen-only: the study is over, and nothing was confirmed: no verdict.
+    """
 
     study: str
-    status: Literal["provisional", "confirmed", "none"]
+    status: AnswerStatus
     metric: str
     direction: Direction
     baseline: str
@@ -256,6 +264,7 @@ class Answer(Message):
     target: float | None
     iterations: int | None
     notes: tuple[str, ...]
+    settings: Settings | None = Field(default=None, description="null until the task's sizes are known")
     action: Action = Field(default="no verdict: screened only", description="what to do; the sentence begins with it")
     recommended: str | None = Field(default=None, description="the arm that the action names")
     loss: float | None = Field(default=None, description="what that choice may lose against the truly best arm at most")
@@ -274,6 +283,7 @@ class Answer(Message):
     target_reason: str = Field(default="", description="why no arm has iterations to a target; empty where they do")
     replicates: int = 1
     looks: tuple[int, ...] = Field(default=(), description="planned looks at the confirmed values, in seeds")
+    extensions: int = Field(default=0, description="extensions that this answer rests on")
 
 
 class WorkerResource(Message):

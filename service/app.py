@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from service import openapi, problems
 from service.access import Access
+from service.answers import Answers
 from service.doorbell import Doorbell
 from service.opening import Opener
 from service.parts import Parts
@@ -43,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_operation_id,
         responses=problems.documented(400, 401, 403, 413, 415, 422, 500, 503),
     )
-    app.state.parts = Parts(settings, database, doorbell, Opener(database, doorbell))
+    app.state.parts = Parts(settings, database, doorbell, Opener(database, doorbell), Answers(database))
     for router in (
         studies.router,
         report.router,

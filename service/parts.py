@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.answers import Answers
 from service.doorbell import Doorbell
 from service.opening import Opener
 from service.settings import Settings
@@ -18,3 +19,4 @@ class Parts:
     database: Database
     doorbell: Doorbell
     opener: Opener
+    answers: Answers

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any, Literal
 
-from clr import schedules, search_space, snippets
+from clr import optimizers, recipe, search_space
 from clr.analysis import (
     accounts,
     confirmed,
@@ -33,28 +33,40 @@ from clr.analysis.decision import Decision
 from clr.analysis.intervals import clopper_pearson
 from clr.analysis.peak_interval import PeakInterval
 from clr.plan import ArmPlan, Plan
-from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Confounds, Difference, Reported, Share
+from clr.resources import (
+    Answer,
+    AnswerStatus,
+    ArmAnswer,
+    BestSchedule,
+    Bounds,
+    Confounds,
+    Difference,
+    Reported,
+    Settings,
+    Share,
+)
 from clr.results import Trial
 from clr.spec import Interval
 
-Status = Literal["provisional", "confirmed", "none"]
 
-
-def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
+def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = False) -> Answer:
     """The answer so far.
 
     Args:
         study: its id. plan: its ledger. trials: its slots; range-test and confirm trials with their curves.
+        ended: the study is over: no slot opens any more.
 
-    provisional: arms are ranked by the best validation value of their search, "not confirmed", no verdict, and no
-    confirm figure: a look before the last seed would be one more chance to find a winner.
+    provisional: the study goes on; arms are ranked by the best validation value of their search, "not confirmed", no
+    verdict, and no confirm figure: a look before the last seed would be one more chance to find a winner.
+    screen-only: the same of a study that is over, or was cancelled, before its confirm phase was.
     confirmed: every confirm run has ended; ranked by mean test metric over the seeds that all confirmed arms have, arms
     with a diverged confirm run below the rest.
     """
     settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
     interval = settled.interval if settled is not None else None
     arms = _told_apart(plan, [_arm(plan, arm, trials, interval) for arm in plan.arms])
-    status = _status_of(plan, trials, arms)
+    status = _status_of(plan, trials, arms, ended=ended)
+    settings = _settings(plan, settled)
     made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
     if status == "confirmed":
         arms = reaching.with_target(plan, [_with_figures(plan, arm, made) for arm in arms], trials)
@@ -71,11 +83,12 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial]) -> Answer:
         baseline=plan.baseline,
         sentence=verdict.sentence(plan, trials, ranked, status, made, reported),
         arms=tuple(ranked),
-        best=_best(plan, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
+        best=_best(study, settings, next((arm for arm in ranked if arm.arm == made.arm), ranked[0])),
         target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
         target_reason=target.why_none(plan, trials, confirmed_all=status == "confirmed"),
         iterations=plan.iterations,
         notes=tuple(_notes(plan, ranked, settled)),
+        settings=settings,
         action=made.action,
         recommended=made.arm,
         loss=made.loss,
@@ -106,15 +119,38 @@ NOT_YET: dict[str, Any] = {
 """What a confirm phase that is not over does not show."""
 
 
-def _status_of(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer]) -> Status:
+def _status_of(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer], *, ended: bool) -> AnswerStatus:
     runs = [trial for trial in trials if trial.phase == "confirm"]
     whole = bool(runs) and all(trial.outcome in ("done", "diverged", "failed") for trial in runs)
     if whole and not stages.due(plan, trials) and any(arm.status == "confirmed" for arm in arms):
         return "confirmed"
-    return "none" if all(arm.search_value is None for arm in arms) else "provisional"
+    over = ended or any(trial.outcome == "cancelled" for trial in trials)
+    return "screen-only" if over else "provisional"
 
 
-def _order(plan: Plan, status: Status) -> Callable[[ArmAnswer], tuple[int, float, str]]:
+def _settings(plan: Plan, settled: PeakInterval | None) -> Settings:
+    base = plan.base
+    return Settings(
+        task=base.task,
+        task_options=base.task_options,
+        model=base.model,
+        model_options=base.model_options,
+        optimizer=base.optimizer,
+        optimizer_options=optimizers.complete(base.optimizer, base.optimizer_options),
+        training=base.training,
+        batch_size=base.batch_size,
+        iterations=plan.iterations,
+        epochs=plan.iterations / plan.epoch_iterations,
+        trials=max(arm.trials for arm in plan.arms),
+        sampler=plan.sampler,
+        seeds=plan.seeds_each,
+        low=settled.interval.low if settled else None,
+        high=settled.interval.high if settled else None,
+        source=settled.source if settled else None,
+    )
+
+
+def _order(plan: Plan, status: AnswerStatus) -> Callable[[ArmAnswer], tuple[int, float, str]]:
     """Sort key: confirmed and stable, confirmed with a diverged run, not confirmed, failed; best value first; name.
 
     The mean of the runs that survived flatters an arm whose others diverged: such an arm ranks below the stable ones.
@@ -128,7 +164,7 @@ def _order(plan: Plan, status: Status) -> Callable[[ArmAnswer], tuple[int, float
     return key
 
 
-def _group(arm: ArmAnswer, status: Status) -> int:
+def _group(arm: ArmAnswer, status: AnswerStatus) -> int:
     if arm.status == "failed":
         return 3
     if status != "confirmed":
@@ -291,10 +327,10 @@ def _bounds(pair: intervals.Interval | None) -> Bounds | None:
     return Bounds(low=pair.low, high=pair.high, level=pair.level) if pair else None
 
 
-def _best(plan: Plan, first: ArmAnswer) -> BestSchedule | None:
+def _best(study: str, settings: Settings, first: ArmAnswer) -> BestSchedule | None:
     if first.schedule is None:
         return None
-    text = snippets.snippet(schedules.from_dict(first.schedule), "torch", plan.iterations)
+    text = recipe.snippet(settings, first.schedule, study=study, arm=first.arm)
     return BestSchedule(arm=first.arm, schedule=first.schedule, snippet=text)
 
 

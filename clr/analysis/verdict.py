@@ -7,13 +7,12 @@ never prefers the fixed rate for lack of data.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from clr.analysis import decision
 from clr.analysis.decision import Decision
 from clr.analysis.words import amount, figure, level, points, span
 from clr.plan import Plan
-from clr.resources import ArmAnswer, Bounds, Reported
+from clr.resources import AnswerStatus, ArmAnswer, Bounds, Reported
 from clr.results import Trial
 
 
@@ -21,7 +20,7 @@ def sentence(
     plan: Plan,
     trials: Sequence[Trial],
     ranked: Sequence[ArmAnswer],
-    status: Literal["provisional", "confirmed", "none"],
+    status: AnswerStatus,
     made: Decision,
     reported: Reported | None,
 ) -> str:
@@ -35,13 +34,15 @@ def sentence(
     return f"{_claim(plan, {arm.arm: arm for arm in ranked}, made)}{_fresh(plan, reported)} {_scope(plan, made)}"
 
 
-def _screened(plan: Plan, ranked: Sequence[ArmAnswer], status: str, *, cancelled: bool) -> str:
-    """Before the confirm phase is over; a study that was cancelled will not get further."""
-    if status == "none":
-        if cancelled:
-            return "No verdict: screened only, the study was cancelled before any search trial finished."
+def _screened(plan: Plan, ranked: Sequence[ArmAnswer], status: AnswerStatus, *, cancelled: bool) -> str:
+    """Before the confirm phase is over; a study that has ended will not get further."""
+    over = status == "screen-only"
+    why = "the study was cancelled" if cancelled else "the study ended without a confirmed arm"
+    if ranked[0].search_value is None:
+        if over:
+            return f"No verdict: screened only, {why} before any search trial finished."
         return "No verdict: no search trial has finished so far."
-    lead = f": the study was cancelled. {ranked[0].arm} led" if cancelled else f". So far {ranked[0].arm} leads"
+    lead = f": {why}. {ranked[0].arm} led" if over else f". So far {ranked[0].arm} leads"
     return (
         f"No verdict: screened only, not confirmed{lead} on validation {plan.facts.metric} in the search "
         f"({figure(plan, ranked[0].search_value)}), a value picked from several and so flattering."

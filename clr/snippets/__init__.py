@@ -58,7 +58,8 @@ def snippet(schedule: Schedule, kind: str, iterations: int | None = None, setup:
 
     "torch", "lightning", "transformers", "keras", "optax", "timm" and "accelerate" need that library and clr-sweep.
     "torch-native" needs torch alone: a LambdaLR of a few lines with the same rates to the last bit; "torch-class" has
-    torch's own scheduler class instead, where there is one with the family's rates but for rounding. "json" is the document that `clr.schedules.from_dict`, a study's spec and the service take.
+    torch's own scheduler class instead, where there is one with the family's rates but for rounding. "json" is the
+    document that `clr.schedules.from_dict`, a study's spec and the service take.
 
     Args:
         schedule: the learning rate as a function of the update.

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from clr.analysis.answer import answer
 from service import export
 from service.problems import documented
-from service.routes.asking import Store, StudyId
+from service.routes.asking import Asked, StudyId
 from service.store import slots, studies
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -17,7 +16,7 @@ router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 @router.get("/{study}/export", response_class=Response, responses=documented(404))
 def export_study(
-    store: Store,
+    asked: Asked,
     study: StudyId,
     table: Annotated[
         export.Table, Query(description="what: every slot, every evaluation, or finalists' rates")
@@ -25,10 +24,9 @@ def export_study(
     format: Annotated[export.Format, Query(description="file format")] = "csv",
 ) -> Response:
     """Trials, curves or the finalists' rate traces as JSON, CSV or Parquet."""
-    stored, found = studies.load(store, study), None
-    trials = slots.whole(store, study) if table != "rates" else ()
-    if table == "rates" and stored.plan is not None:
-        found = answer(study, stored.plan, slots.trials(store, study, curves="all"))
+    studies.load(asked.database, study)
+    found = asked.answers.of(study) if table == "rates" else None
+    trials = slots.whole(asked.database, study) if table != "rates" else ()
     content = export.encode(export.rows(table, found, trials), format)
     name = f'attachment; filename="{study}-{table}.{format}"'
     return Response(content, media_type=export.MEDIA_TYPES[format], headers={"Content-Disposition": name})

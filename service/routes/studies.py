@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from clr import rounds
-from clr.analysis import answer
 from clr.resources import (
     Answer,
     Page,
@@ -25,7 +24,6 @@ from service.pagination import DEFAULT_LIMIT
 from service.problems import documented
 from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store, StudyId, body_of
 from service.store import slots, studies, workers
-from service.store.studies import Stored
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 EXAMPLE = {"task": "digits", "arms": ["fixed", "cosine", "triangular2"]}
@@ -113,27 +111,6 @@ def get_range_test(store: Store, study: StudyId) -> RangeTestResource:
 
 
 @router.get("/{study}/best", responses=documented(404))
-def get_best_schedule(store: Store, study: StudyId) -> Answer:
+def get_best_schedule(asked: Asked, study: StudyId) -> Answer:
     """The arms ranked, with evidence, and the best schedule; `status` says whether they are confirmed."""
-    stored = studies.load(store, study)
-    if stored.plan is None:
-        return _before_the_plan(stored)
-    return answer.answer(study, stored.plan, slots.trials(store, study, curves="all"))
-
-
-def _before_the_plan(stored: Stored) -> Answer:
-    """A study whose task's sizes are still to be found, or could not be."""
-    facts, reason = stored.facts, stored.reason or "a worker first finds out the sizes of the task's data."
-    return Answer(
-        study=stored.id,
-        status="none",
-        metric=facts.metric if facts else "accuracy",
-        direction=facts.direction if facts else "maximize",
-        baseline=stored.spec.baseline_arm,
-        sentence=f"No verdict: {reason}",
-        arms=(),
-        best=None,
-        target=stored.spec.target,
-        iterations=None,
-        notes=(),
-    )
+    return asked.answers.of(study)

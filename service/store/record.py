@@ -137,7 +137,7 @@ def record_answer(database: Database, study: str) -> int:
             trials = slots.read(connection, study, curves="all")
         if stored.ended_at is None or stored.recorded_at is not None or stored.plan is None:
             return 0
-        found = answer.answer(study, stored.plan, trials)
+        found = answer.answer(study, stored.plan, trials, ended=True)
         arms = optuna_trials.of_arms(found)
         written = _add_missing(database.optuna_storage(), study, stored.plan, arms, key="arm")
         with database.write() as connection:

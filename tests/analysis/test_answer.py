@@ -95,7 +95,7 @@ def test_half_a_confirm_phase_is_still_provisional(plan: Plan, trials: list[Tria
 def test_nothing_finished_says_so(plan: Plan) -> None:
     found = answer("s", plan, [])
 
-    assert found.status == "none"
+    assert found.status == "provisional"
     assert found.best is None
     assert "no search trial has finished" in found.sentence
 
@@ -160,16 +160,29 @@ def test_the_baseline_is_not_kept_for_lack_of_data(plan: Plan, trials: list[Tria
     assert "fixed" in found.best_set
 
 
-def test_the_snippet_runs_and_gives_the_answers_schedule(plan: Plan, trials: list[Trial]) -> None:
-    found = answer("s", plan, trials)
-    assert found.best is not None
+def test_the_snippet_runs_without_clr_and_gives_each_of_the_schedules_rates(plan: Plan, trials: list[Trial]) -> None:
+    found = answer("s", plan, with_values(plan, trials, triangular2=0.05))
+    assert found.best is not None and found.best.arm == "triangular2"
     scope: dict[str, Any] = {}
 
     exec(found.best.snippet, scope)
 
-    assert scope["schedule"] == schedules.from_dict(found.best.schedule)
-    assert scope["scheduler"].iteration == plan.iterations
-    assert scope["optimizer"].param_groups[0]["lr"] == scope["schedule"](plan.iterations)
+    expected = schedules.from_dict(found.best.schedule).rates(plan.iterations + 1).tolist()
+    assert "clr" not in found.best.snippet
+    assert [scope["rate"](i) for i in range(plan.iterations + 1)] == expected
+    assert scope["optimizer"].param_groups[0]["lr"] == expected[-1]
+    assert scope["optimizer"].param_groups[0]["momentum"] == 0.9, "the study's, not torch's default"
+
+
+def test_a_study_that_is_over_without_a_confirmed_arm_is_screen_only(plan: Plan, trials: list[Trial]) -> None:
+    search = [t for t in trials if t.phase != "confirm"]
+
+    going_on, over = (answer("s", plan, search, ended=ended) for ended in (False, True))
+
+    assert (going_on.status, over.status) == ("provisional", "screen-only")
+    assert "So far" in going_on.sentence
+    assert "the study ended without a confirmed arm" in over.sentence and "So far" not in over.sentence
+    assert answer("s", plan, [], ended=True).status == "screen-only"
 
 
 def test_the_order_of_trials_changes_nothing(plan: Plan, trials: list[Trial]) -> None:
@@ -232,7 +245,7 @@ def test_an_arm_that_lost_most_of_its_seeds_leaves_the_others_theirs(plan: Plan,
 def test_cancelled_runs_give_no_verdict(plan: Plan, trials: list[Trial]) -> None:
     found = answer("s", plan, without(trials, confirm_of(trials, "cosine")[:3], "cancelled"))
 
-    assert found.status == "provisional"
+    assert found.status == "screen-only"
     assert all(arm.mean is None and not arm.values for arm in found.arms)
 
 

@@ -55,6 +55,6 @@ def test_a_study_on_an_image_folder_runs_to_an_answer(tmp_path: Path) -> None:
 
     assert answer.status == "confirmed"
     assert all(len(arm.values) == 2 for arm in answer.arms)
-    assert without_a_plan.status == "none" and "/nowhere" in without_a_plan.sentence
+    assert without_a_plan.status == "screen-only" and "/nowhere" in without_a_plan.sentence
     assert failed.state == "failed" and "/nowhere" in failed.reason
     assert refused.state == "failed" and "/batch_size" in refused.reason

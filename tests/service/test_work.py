@@ -155,7 +155,7 @@ def test_a_crash_before_the_next_round_opened_heals_at_the_next_lease(http, trai
     result = {"slot": lease["slot"], "fence": lease["fence"], "outcome": "done", "iteration": 100, "value": 0.5}
     # The service stores the result and dies before it opens the round that this makes due.
     finished = Results.model_validate({"worker": trainer.worker, "results": [result]})
-    _, ended = results.finish(http.app.state.parts.database, finished)
+    _, ended, _ = results.finish(http.app.state.parts.database, finished)
     assert ended == [study] and http.get(f"/v1/studies/{study}/trials").json()["items"][-1]["number"] == 1
 
     assert [lease["number"] for lease in trainer.lease(wait=20)] == [2]  # it looks again after a pause
@@ -241,7 +241,7 @@ def test_a_task_whose_sizes_depend_on_options_is_looked_at_first(http, announcin
     assert lease["config"]["phase"] == "describe"
     assert http.get(f"/v1/studies/{study}").json()["plan"] is None
     best = http.get(f"/v1/studies/{study}/best")
-    assert best.status_code == 200 and best.json()["status"] == "none" and "sizes" in best.json()["sentence"]
+    assert best.status_code == 200 and best.json()["status"] == "provisional" and "sizes" in best.json()["sentence"]
     assert http.get(f"/v1/studies/{study}/range-test").json()["status"] == "waiting"
     (facts,) = [task for task in http.get("/v1/tasks").json()["items"] if task["name"] == "folder"]
     del facts["live"]

@@ -1,0 +1,81 @@
+"""How to train under a study's schedule elsewhere: its snippet, with the study's own optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clr import optimizers, schedules, snippets
+from clr.evidence import Settings
+from clr.protocol import TrainingOptions
+from clr.snippets import Setup, TorchOptimizer
+
+DEFAULT_KIND = "torch-native"
+_MUON_S = ("momentum", "nesterov", "ns_steps", "adjust_lr_fn", "weight_decay")
+_ADAMW_S = ("betas", "eps", "weight_decay")
+
+
+def snippet(settings: Settings, schedule: Mapping[str, Any], *, study: str, arm: str, kind: str = DEFAULT_KIND) -> str:
+    """An arm's schedule as a script.
+
+    Args:
+        settings: of the study. schedule: the arm's document. study, arm: their names, for the remark on top.
+        kind: one of `clr.snippets.KINDS`.
+
+    Raises:
+        UnknownName: no such kind.
+    """
+    setup = Setup(torch_optimizers(settings.optimizer, settings.optimizer_options), _about(settings, study, arm))
+    return snippets.snippet(schedules.from_dict(dict(schedule)), kind, settings.iterations, setup)
+
+
+def torch_optimizers(name: str, options: Mapping[str, float | bool]) -> tuple[TorchOptimizer, ...]:
+    """An optimizer of ours by torch's names: one; two for muon, which updates matrices alone.
+
+    What is torch's default is left out.
+
+    >>> torch_optimizers("adam", {"beta1": 0.8})
+    (TorchOptimizer(name='Adam', options={'betas': (0.8, 0.999)}, parameters='all'),)
+    """
+    whole = optimizers.torch_arguments(optimizers.complete(name, options))
+    if name == "muon":
+        parts = (("Muon", _MUON_S, "matrices"), ("AdamW", _ADAMW_S, "others"))
+        return tuple(
+            TorchOptimizer(kind, {key: whole[key] for key in names if key in whole}, which)
+            for kind, names, which in parts
+        )
+    defaults = optimizers.torch_arguments({key: option.default for key, option in optimizers.options(name).items()})
+    if name == "sgd":
+        defaults["momentum"] = 0.0  # torch's; ours is 0.9
+    stated = {key: value for key, value in whole.items() if value != defaults[key]}
+    return (TorchOptimizer(optimizers.TORCH_CLASSES[name], stated),)
+
+
+def _about(settings: Settings, study: str, arm: str) -> tuple[str, ...]:
+    """What the script can't show in code, a line each."""
+    return (
+        f"{arm} of study {study}: {settings.model} on {settings.task}, batch {settings.batch_size}, "
+        f"{settings.iterations} updates ({settings.epochs:.4g} epochs).",
+        f"Trained with {', '.join([optimizer_in_words(settings), *training_in_words(settings.training)])}.",
+    )
+
+
+def optimizer_in_words(settings: Settings) -> str:
+    """The optimizer with the options that are not at their default, and sgd's momentum."""
+    defaults = {key: option.default for key, option in optimizers.options(settings.optimizer).items()}
+    stated = [
+        f"{key} {_value(value)}"
+        for key, value in settings.optimizer_options.items()
+        if value != defaults[key] or (settings.optimizer, key) == ("sgd", "momentum")
+    ]
+    return f"{settings.optimizer} ({', '.join(stated)})" if stated else settings.optimizer
+
+
+def training_in_words(training: TrainingOptions) -> list[str]:
+    """The training options that are on."""
+    stated = training.model_dump(exclude_defaults=True)
+    return [f"{name.replace('_', ' ')} {_value(value)}" for name, value in stated.items()]
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
