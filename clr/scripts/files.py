@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Assignment:
         optimizer, optimizer_options, batch_size, model, model_options: what the study's spec says of them, for a script
             that wants to follow it.
         updates_per_epoch: where the task says so [optimizer updates].
+        rungs: updates after which a report is due as well: there the run may be ended early.
     """
 
     phase: str
@@ -64,6 +65,7 @@ class Assignment:
     model: str = ""
     model_options: Mapping[str, Any] = field(default_factory=dict)
     updates_per_epoch: int | None = None
+    rungs: Sequence[int] = ()
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps({"version": VERSION, **asdict(self)}, indent=2), encoding="utf-8")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from clr.scripts.run import Run
+
+if TYPE_CHECKING:
+    from clr.protocol import TaskFacts, TrialConfig
+    from clr.results import Event
+    from clr.scripts.command import CommandTask
 
 declared: dict[str, TrainFunction] = {}
 """The functions that this process has declared, by their tasks' names: a worker announces them."""
@@ -24,6 +29,19 @@ class TrainFunction:
 
     function: Callable[[Run], object]
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def announced(self) -> TaskFacts:
+        """What a study must know of it. Needs pydantic, as a worker has it."""
+        return self._as_command().announced()
+
+    def events(self, config: TrialConfig, **surroundings: Any) -> Iterator[Event]:
+        """Runs one trial in a process of its own (`clr.tasks.self_trained`)."""
+        return self._as_command().events(config, **surroundings)
+
+    def _as_command(self) -> CommandTask:
+        from clr.scripts.command import of_function
+
+        return of_function(self)
 
     def __call__(self, run: Run) -> object:
         return self.function(run)

@@ -109,7 +109,8 @@ class Run:
 
     def due(self, iteration: int) -> bool:
         """Whether a report is due after so many updates. Reports in between are welcome, but not needed."""
-        return iteration == self.iterations or (iteration > 0 and iteration % self.evaluate_every == 0)
+        planned = iteration > 0 and iteration % self.evaluate_every == 0
+        return planned or iteration == self.iterations or iteration in self._asked.rungs
 
     def report(self, iteration: int, **metrics: Any) -> bool:
         """Says how the model does on validation data; returns whether to stop training.

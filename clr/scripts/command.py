@@ -1,0 +1,186 @@
+"""A command as a task: each trial is a process that is told by one file what to train, and heard by another."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clr import schedules
+from clr.errors import ScriptDied, TaskError
+from clr.protocol import TaskFacts, TrialConfig
+from clr.results import Checkpoint, Evaluated, Event, Interrupted, Saved
+from clr.scripts import definition, files
+from clr.scripts.account import Account
+from clr.scripts.checkpoints import Kept, claimed
+from clr.scripts.definition import TaskDefinition
+from clr.scripts.files import Assignment
+from clr.scripts.functions import TrainFunction
+from clr.scripts.process import ScriptProcess
+from clr.scripts.reports import ReportReader
+
+TICK = 0.1
+PARTING = 10.0
+"""How long a script may go on that has reported all it had to [seconds]."""
+
+STOPPING = 6.0
+"""How long a script that was asked to stop may take to save [seconds]; its supervisor waits 10."""
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class CommandTask:
+    """A command that trains itself (`clr.tasks.self_trained.SelfTrained`).
+
+    Attributes:
+        task: what its file says.
+        words: takes the place of the file's command.
+    """
+
+    task: TaskDefinition
+    words: Sequence[str] = ()
+
+    def announced(self) -> TaskFacts:
+        return self.task.facts()
+
+    def events(
+        self,
+        config: TrialConfig,
+        *,
+        device: str,
+        checkpoints: str | os.PathLike[str],
+        key: str,
+        interrupt: threading.Event,
+    ) -> Iterator[Event]:
+        with tempfile.TemporaryDirectory(prefix="clr-run-") as name:
+            scratch = Path(name)
+            kept = Kept(claimed(checkpoints, key, scratch))
+            asked = self._assignment(config, device, scratch, kept.folder)
+            document = scratch / "run.json"
+            asked.write(document)
+            _write_rates(schedules.from_dict(config.schedule), config.iterations, Path(asked.rates_file))
+            words = list(self.words) or self.task.filled(asked)
+            environment = {files.VARIABLE: str(document)}
+            with ScriptProcess(words, Path(self.task.folder), environment, scratch) as process:
+                account = Account(config, self.task.metric, self.task.direction, tested=self.task.test)
+                yield from _Course(process, account, asked, kept, key, self.task.hang, interrupt).events()
+            kept.leave_no_empty_folder()
+
+    def _assignment(self, config: TrialConfig, device: str, scratch: Path, checkpoint_dir: Path) -> Assignment:
+        return Assignment(
+            phase=config.phase,
+            iterations=config.iterations,
+            evaluate_every=config.evaluate_every,
+            seed=config.seed,
+            split_seed=config.split_seed,
+            schedule=config.schedule,
+            rates_file=str(scratch / "rates.f64"),
+            metrics_file=str(scratch / "metrics.jsonl"),
+            stop_file=str(scratch / "stop"),
+            checkpoint_dir=str(checkpoint_dir),
+            test=config.test and self.task.test,
+            options=self.task.defaults() | config.task_options,
+            device=device,
+            optimizer=config.optimizer,
+            optimizer_options=config.optimizer_options,
+            batch_size=config.batch_size,
+            model=config.model,
+            model_options=config.model_options,
+            updates_per_epoch=self.task.epoch,
+            rungs=[rung.iteration for rung in config.rungs],
+        )
+
+
+@dataclass
+class _Course:
+    """One script at work, from its start to the trial's last event."""
+
+    process: ScriptProcess
+    account: Account
+    asked: Assignment
+    kept: Kept
+    key: str
+    hang: float
+    interrupt: threading.Event
+
+    def events(self) -> Iterator[Event]:
+        reader = ReportReader(Path(self.asked.metrics_file))
+        quiet = 0.0  # counted in ticks: a machine that slept must not blame the script
+        while True:
+            code = self.process.wait(TICK)
+            heard = False
+            for event in self._reported(reader, code is not None):
+                heard = True
+                yield event
+                if not isinstance(event, Evaluated | Saved):
+                    return
+            quiet = 0.0 if heard else quiet + TICK
+            if code is not None or self.account.complete:
+                yield from self._with_checkpoint(self._ended(code))
+                return
+            if self.interrupt.is_set():
+                yield from self._interrupted(reader)
+                return
+            if quiet >= self.hang:
+                raise ScriptDied(f"The script hung: it reported nothing for {self.hang:g} s.")
+
+    def _reported(self, reader: ReportReader, ended: bool) -> Iterator[Event]:
+        for report in reader.read(ended):
+            for event in self.account.take(report):
+                yield from self._with_checkpoint(event)
+
+    def _ended(self, code: int | None) -> Event:
+        if code is None:
+            self.process.wait(PARTING)
+            return self.account.finished()
+        return self.account.ended(code)
+
+    def _interrupted(self, reader: ReportReader) -> Iterator[Event]:
+        with suppress(OSError):
+            Path(self.asked.stop_file).touch()
+        self.process.wait(STOPPING)
+        for event in self._reported(reader, ended=True):
+            yield event
+            if not isinstance(event, Evaluated | Saved):
+                return
+        account = self.account
+        yield from self._with_checkpoint(account.finished() if account.complete else Interrupted(account.iteration))
+
+    def _with_checkpoint(self, event: Event) -> Iterator[Event]:
+        """The event, behind a checkpoint that the script wrote since the one before."""
+        if self.kept.changed() and self.account.iteration:
+            yield Saved(Checkpoint(iteration=self.account.iteration, path=self.key, sha256=""))
+        yield event
+
+
+def of_function(function: TrainFunction) -> CommandTask:
+    """The task of a function `train(run)`: it is called in a process of its own.
+
+    Raises:
+        TaskError: it can't be found by its name from another process.
+        InvalidSpec: what it says of itself is wrong, by field.
+    """
+    module, name, folder = function.home
+    if "<" in name:
+        raise TaskError(f"Function {name} of {module} must stand at the top of its module to be a task.")
+    words = [sys.executable, "-P", "-m", "clr.scripts.call", module, name, str(folder or "")]
+    source = Path(function.function.__code__.co_filename).resolve()  # type: ignore[attr-defined]
+    about: dict[str, Any] = {**function.about, "folder": str(source.parent)}
+    about["files"] = [source.name, *about.get("files", ())]
+    return CommandTask(definition.define({**about, "command": f"{module}:{name}"}), words)
+
+
+def _write_rates(schedule: schedules.Schedule, iterations: int, path: Path) -> None:
+    with path.open("wb") as rates:
+        for start in range(0, iterations, _BLOCK):
+            block = schedule(np.arange(start, min(start + _BLOCK, iterations)))
+            rates.write(np.asarray(block, dtype="<f8").tobytes())
