@@ -20,14 +20,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from clr import results
-from clr.errors import CheckpointError, InvalidSchedule, MissingExtra, TaskError, UnknownName
+from clr.errors import CheckpointError, InvalidSchedule, MissingExtra, ScriptDied, TaskError, UnknownName
 from clr.protocol import TrialConfig
 from worker import device as devices
-from worker import messages
+from worker import messages, task_sources
 from worker.kept import KeptTask
 from worker.parent import end_with
 
@@ -84,6 +83,7 @@ class Trainer:
 
         self._device, self._threads, self._say = device, threads, say
         self._store, self._checkpoint_seconds = CheckpointStore(checkpoints), checkpoint_seconds
+        self._checkpoints = checkpoints
         self._made: tuple[str, Task] | None = None
         self.interrupt = Interrupt(lambda: say(messages.Alive()))
 
@@ -94,6 +94,8 @@ class Trainer:
             ended = self._described(ask.config) if ask.config.phase == "describe" else self._trained(ask)
         except HOPELESS as error:
             ended = messages.Failed(reason=_reason(error))
+        except ScriptDied as error:
+            ended = messages.Raised(reason=str(error)[:_LONGEST_REASON])  # its own last lines say why
         except Exception as error:
             traceback.print_exc()
             ended = messages.Raised(reason=_reason(error))
@@ -126,12 +128,17 @@ class Trainer:
             return self._last(self._events(ask.model_copy(update={"resume": None})), self._provenance(None))
 
     def _events(self, ask: messages.Train) -> Iterator[results.Event]:
+        from clr.tasks import registry
         from clr.training.loop import train
 
+        device = "cpu" if self._device == "cpu" else "cuda:0"
+        if (script := registry.self_trained(ask.config.task)) is not None:
+            where: dict[str, Any] = {"checkpoints": self._checkpoints, "key": ask.key, "interrupt": self.interrupt}
+            return script.events(ask.config, device=device, **where)
         return train(
             ask.config,
             task=self._task(ask.config),
-            device="cpu" if self._device == "cpu" else "cuda:0",
+            device=device,
             checkpoints=self._store,
             checkpoint_key=ask.key,
             resume=ask.resume,
@@ -177,15 +184,6 @@ class Trainer:
         }
 
 
-def load_tasks(module: str) -> None:
-    """Imports a module that registers tasks: by name, or a file whose folder is put last on the import path."""
-    path = Path(module)
-    if path.suffix == ".py":
-        sys.path.append(str(path.resolve().parent))
-        module = path.stem
-    importlib.import_module(module)
-
-
 def serve(connection: Connection, trainer: Trainer) -> None:
     """Trains what is asked, until the supervisor closes the connection or a trial raises."""
     asked: Requests = queue.SimpleQueue()
@@ -214,8 +212,7 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     from clr.tasks import registry
 
-    for module in asked.tasks:
-        load_tasks(module)
+    task_sources.load(asked.tasks, asked.command)
     connection = messages.opened(asked.socket)
     say = functools.partial(messages.send, connection)
     trainer = Trainer(asked.device, asked.threads, asked.checkpoints, asked.checkpoint_seconds, say)
@@ -239,6 +236,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoints", required=True)
     parser.add_argument("--checkpoint-seconds", type=float, required=True)
     parser.add_argument("--tasks", action="append", default=[])
+    parser.add_argument("--command", default="")
     return parser.parse_args()
 
 

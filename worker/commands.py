@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clr.client import Client, token_from_file
-from clr.errors import Unauthorized
+from clr.errors import InvalidSpec, Unauthorized
 from worker import device as devices
-from worker import fleet
+from worker import fleet, task_sources
 from worker.parent import end_with
 from worker.run import ExitCode, Options, default_checkpoints, run
 from worker.supervisor import Limits
@@ -39,7 +39,11 @@ def worker(
         str | None, typer.Option(help="Folder or URL that all workers share.", show_default="CLR_DATA/checkpoints")
     ] = None,
     tasks: Annotated[
-        list[str] | None, typer.Option(help="Module, or file.py, that registers your tasks; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Your tasks: a module, a file.py, or a task file (.yaml) of a script; may be repeated."),
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Command of the task file among --tasks, e.g. 'python train.py --seed {seed}'.")
     ] = None,
     max_slots: Annotated[int | None, typer.Option(min=1, help="End after so many slots.")] = None,
     exit_when_idle: Annotated[
@@ -65,6 +69,7 @@ def worker(
     _talk()
     if parent is not None:
         end_with(parent, signal.SIGTERM)
+    _check_tasks(tasks, command)
     chosen = _devices(device)
     if len(chosen) > 1:
         raise typer.Exit(fleet.run(chosen, as_arguments(context.params)))
@@ -74,6 +79,7 @@ def worker(
         checkpoints=checkpoints or default_checkpoints(),
         checkpoint_seconds=checkpoint_seconds,
         tasks=tuple(tasks or ()),
+        command=command or "",
         max_slots=max_slots,
         exit_when_idle=exit_when_idle,
         max_offline=max_offline,
@@ -93,6 +99,13 @@ def _devices(choice: str) -> tuple[str, ...]:
         return devices.devices(choice)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--device") from None
+
+
+def _check_tasks(tasks: Sequence[str] | None, command: str | None) -> None:
+    try:
+        task_sources.check(tasks or (), command or "")
+    except InvalidSpec as error:
+        raise typer.BadParameter(str(error), param_hint="--tasks") from None
 
 
 def as_arguments(params: Mapping[str, Any]) -> list[str]:

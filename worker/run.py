@@ -49,7 +49,7 @@ class Options:
     Attributes:
         device: "cpu" or "cuda:N". threads: of torch on the CPU.
         checkpoints: folder or URL that the workers share. checkpoint_seconds: pause between two of a trial.
-        tasks: modules to import that register tasks.
+        tasks: modules that register tasks, and task files. command: of the one task file.
         max_slots, exit_when_idle: end after so many slots, after so many seconds without one.
         max_offline: how long to train on, or to wait, while the service does not answer [seconds].
         report_seconds: news of a trial waits at most so long.
@@ -60,6 +60,7 @@ class Options:
     checkpoints: str = ""
     checkpoint_seconds: float = 30.0
     tasks: tuple[str, ...] = ()
+    command: str = ""
     max_slots: int | None = None
     exit_when_idle: float | None = None
     max_offline: float = 600.0
@@ -211,7 +212,8 @@ class _Worker:
             *("--threads", str(options.threads)),
             *("--checkpoints", options.checkpoints or default_checkpoints()),
             *("--checkpoint-seconds", str(options.checkpoint_seconds)),
-            *(part for module in options.tasks for part in ("--tasks", module)),
+            *(part for source in options.tasks for part in ("--tasks", source)),
+            *(("--command", options.command) if options.command else ()),
         ]
         return TrainingChild(arguments, device.environment(options.device, options.threads), self._inbox.put)
 
