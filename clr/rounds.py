@@ -1,25 +1,40 @@
 """A study's slots so far -> the slots of the rounds now due: pure and deterministic.
 
 A round's slots depend on ended earlier rounds alone: the range test opens first, an arm's search round when its former
-one has ended, confirm when the arms' searches have ended, in stages (`clr.analysis.stages`). Whoever computes a round
-computes the same one.
+one has ended, confirm when the arms' searches have ended, in stages (`clr.analysis.stages`). An extension's rounds open
+when all that was asked for before it has ended. Whoever computes a round computes the same one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from clr import plan as plans
 from clr import schedules, search, search_space
 from clr.analysis import peak_interval, selection, stages
 from clr.plan import ArmPlan, Plan, PlannedSlot
 from clr.protocol import TrialConfig
 from clr.resources import RangeTestResource
 from clr.results import Phase, Trial
-from clr.spec import Interval
+from clr.spec import Interval, Range
+
+History = Sequence[Sequence[search.Observed]]
 
 
 def due(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
-    """Every slot of every round that is due and not among `trials`; () where nothing is."""
+    """Every slot of every round that is due and not among `trials`; () where nothing is.
+
+    The parts of an extended plan come one after the other, so it makes no difference when a study was extended.
+    """
+    for part, mine in stages.parts(plan, trials):
+        slots = _due(part, mine)
+        if slots or not all(trial.ended for trial in mine):
+            return slots
+    return ()
+
+
+def _due(plan: Plan, trials: Sequence[Trial]) -> tuple[PlannedSlot, ...]:
+    """What is due in the newest part of a plan."""
     ramps = peak_interval.ramp_rounds(plan, trials)
     if (ramp := peak_interval.next_ramp(plan, ramps)) is not None:
         return _range_test(plan, len(ramps), *ramp)
@@ -58,7 +73,7 @@ def planned(plan: Plan, trials: Sequence[Trial]) -> dict[tuple[Phase, str], int]
         opened = sum(trial.phase == "confirm" and trial.arm == arm.name for trial in trials)
         left_out = in_vain or (begun and not opened)
         target = len(plan.target_seeds) if arm.name == plan.baseline else 0
-        asked = len(plan.confirm_seeds) * (1 + len(plan.shorter)) + target
+        asked = len(plan.all_confirm_seeds) * (1 + len(plan.shorter)) + target
         count["confirm", arm.name] = 0 if left_out else max(opened, asked)
     return count
 
@@ -92,7 +107,7 @@ def _range_test(plan: Plan, round_: int, low: float, high: float) -> tuple[Plann
             arm="",
             round=round_,
             position=k,
-            number=plan.number("range-test", "", round_ * len(ramp.seeds) + k),
+            number=plan.numbers.of("range-test", "", round_ * len(ramp.seeds) + k),
             params={"low": low, "high": high},
             config=config.model_copy(update={"seed": seed}),
         )
@@ -113,10 +128,11 @@ def _search(plan: Plan, arm: ArmPlan, replicate: int, interval: Interval, trials
         return []
     space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
     history = [[_observed(trial) for trial in own if trial.round == before + r] for r in range(opened)]
-    sampler_seed, seed = plan.replicate_seeds(replicate)
+    _, seed = plan.replicate_seeds(replicate)
+    told, sampler_seed = _told(plan, arm, replicate, space, history)
     points = search.suggest(
         space,
-        history,
+        told,
         arm.rounds[opened],
         sampler=plan.sampler,
         seed=sampler_seed,
@@ -130,12 +146,26 @@ def _search(plan: Plan, arm: ArmPlan, replicate: int, interval: Interval, trials
             arm=arm.name,
             round=before + opened,
             position=k,
-            number=plan.number("search", arm.name, first + k),
+            number=plan.numbers.of("search", arm.name, first + k),
             params=point,
             config=_config(plan, arm, point).model_copy(update={"seed": seed, "split_seed": seed}),
         )
         for k, point in enumerate(points)
     ]
+
+
+def _told(
+    plan: Plan, arm: ArmPlan, replicate: int, space: Mapping[str, Range], history: History
+) -> tuple[History, int]:
+    """The rounds that an arm's sampler is told of, and its seed.
+
+    A sampler that is replayed lives in one space: in a wider one it begins anew. The others hear of every trial.
+    """
+    seed, _ = plan.replicate_seeds(replicate)
+    widened = plan.widenings(arm.name) if "peak_lr" in space and "peak_lr" not in arm.ranges else ()
+    if not widened or plan.sampler not in search.STATEFUL:
+        return history, seed
+    return history[widened[-1] :], plans.seeds(seed, "wider", len(widened))[-1]
 
 
 def _observed(trial: Trial) -> search.Observed:
@@ -165,7 +195,7 @@ def _runs(plan: Plan, stage: stages.Stage, arm: ArmPlan, trials: Sequence[Trial]
             arm=arm.name,
             round=stage.round,
             position=k,
-            number=plan.number("confirm", arm.name, stage.first + k),
+            number=plan.numbers.of("confirm", arm.name, stage.first + k, len(plan.extensions)),
             params=dict(finalist.params),
             config=config.model_copy(update={"phase": "confirm", "seed": seed, "split_seed": seed, "test": True}),
         )

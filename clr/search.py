@@ -66,8 +66,8 @@ def suggest(
     if not space:
         return [{} for _ in range(size)]
     if sampler == "grid":
-        first = sum(map(len, history))
-        return _grid(space, first, size, max(trials, first + size), seed)
+        told = [point for round_ in history for point, _ in round_]
+        return _grid(space, told, size, max(trials, len(told) + size), seed)
     if sampler in STATEFUL:
         return _replayed(space, history, size, sampler, seed, direction)
     points, round_seed = _told(history, direction), (seed + 1_000_003 * len(history)) % 2**32
@@ -154,11 +154,13 @@ def _tell(study: optuna.Study, asked: Sequence[optuna.Trial], round_: Sequence[O
             study.tell(trial, told)
 
 
-def _grid(space: Mapping[str, Range], first: int, size: int, trials: int, seed: int) -> list[Point]:
-    """Points first .. first + size of a shuffled grid with the fewest levels a coordinate that give `trials` points.
+def _grid(
+    space: Mapping[str, Range], told: Sequence[Mapping[str, float]], size: int, trials: int, seed: int
+) -> list[Point]:
+    """The next points of a shuffled grid with the fewest levels a coordinate that give `trials` points.
 
     Coordinates with fewer values than that (choices, whole numbers) keep what they have; where the grid is smaller
-    than the search, it begins again.
+    than the search, it begins again. A search that was extended goes on in a finer grid, with what is new in it.
     """
     points: list[tuple[float | int, ...]] = []
     for count in range(1, trials + 1):
@@ -166,7 +168,11 @@ def _grid(space: Mapping[str, Range], first: int, size: int, trials: int, seed: 
         if len(points) >= trials:
             break
     random.Random(seed).shuffle(points)
-    return [dict(zip(space, points[k % len(points)], strict=True)) for k in range(first, first + size)]
+    seen = {tuple(point[name] for name in space) for point in told}
+    left = [point for point in points if point not in seen]
+    again = range(len(told) + len(left), len(told) + size)
+    chosen = [*left, *(points[k % len(points)] for k in again)][:size]
+    return [dict(zip(space, point, strict=True)) for point in chosen]
 
 
 def _levels(r: Range, count: int) -> list[float | int]:

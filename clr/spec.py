@@ -22,6 +22,7 @@ Look = Annotated[int, Field(ge=2, le=1000)]
 MAX_ITERATIONS = 10_000_000
 MAX_TRIALS_PER_ARM = 10_000
 MAX_SLOTS = 100_000
+MAX_SEEDS = 1_000
 MAX_DEPTH = 4
 
 
@@ -202,7 +203,7 @@ class StudySpec(SpecPart):
     sampler: Literal["tpe", "random", "qmc", "cma-es", "gp", "grid"] = "tpe"
     round_size: int = Field(default=4, ge=1, le=1000, description="trials per search round after the first")
     confirm: Literal["all", "finalists"] = Field(default="all", description="which arms: all, or at most three")
-    confirm_seeds: int = Field(default=5, ge=1, le=1000, description="default: 5, or the last look")
+    confirm_seeds: int = Field(default=5, ge=1, le=MAX_SEEDS, description="default: 5, or the last look")
     looks: tuple[Look, ...] = Field(default=(), max_length=10, description="seeds at which the comparison may stop")
     final_seeds: int = Field(default=0, ge=0, le=1000, description="fresh seeds for the best set, once it is found")
     baseline: str = Field(default="", description='the arm to compare with; default "fixed", else the first')
@@ -244,6 +245,35 @@ class StudySpec(SpecPart):
     def baseline_arm(self) -> str:
         names = [arm.name for arm in self.arms]
         return self.baseline or ("fixed" if "fixed" in names else names[0])
+
+
+class Extension(SpecPart):
+    """What is added to a study; at least one thing.
+
+    `peak_lr`: where every arm's peak rate is searched from now on: a wider interval, in which the new trials lie.
+    """
+
+    trials: int = Field(default=0, ge=0, le=MAX_TRIALS_PER_ARM, description="search trials more of each arm")
+    confirm_seeds: int = Field(default=0, ge=0, le=MAX_SEEDS, description="seeds more of each confirmed arm")
+    peak_lr: Interval | None = Field(default=None, description="wider interval of every arm's peak rate")
+
+    @model_validator(mode="after")
+    def _something(self) -> Extension:
+        if not (self.trials or self.confirm_seeds or self.peak_lr):
+            raise ValueError("asks for nothing: give trials, confirm_seeds, or trials and peak_lr")
+        return self
+
+
+def parse_extension(document: object) -> Extension:
+    """The extension in a document read from JSON.
+
+    Raises:
+        InvalidSpec: with every error of form, by field.
+    """
+    try:
+        return Extension.model_validate(document)
+    except ValidationError as error:
+        raise InvalidSpec(field_errors(error)) from None
 
 
 def parse(document: object) -> StudySpec:

@@ -6,14 +6,14 @@ seed alone.
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clr import plan as plans
 from clr import rounds, schedules
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
 from clr.results import Evaluation, Trial
-from clr.spec import parse
+from clr.spec import StudySpec, parse
 
 FACTS = TaskFacts(
     name="digits",
@@ -29,12 +29,16 @@ FACTS = TaskFacts(
 )
 
 
-def a_plan(**changes: object) -> Plan:
+def a_spec(**changes: object) -> StudySpec:
     spec = parse(
         {"task": "digits", "arms": ["fixed", "cosine", "triangular2"], "trials": 6, "confirm_seeds": 3, **changes}
     )
     assert plans.check(spec, FACTS, ["digits"]) == ()
-    return plans.make(spec, FACTS)
+    return spec
+
+
+def a_plan(**changes: object) -> Plan:
+    return plans.make(a_spec(**changes), FACTS)
 
 
 def accuracy(rate: float, edge: float = 1.0) -> float:
@@ -73,10 +77,16 @@ def opened(slot: PlannedSlot) -> Trial:
 
 
 def run(
-    plan: Plan, end: Callable[[PlannedSlot], Trial] = ended, pick: Callable[[list[PlannedSlot]], int] = lambda _: 0
+    plan: Plan,
+    end: Callable[[PlannedSlot], Trial] = ended,
+    pick: Callable[[list[PlannedSlot]], int] = lambda _: 0,
+    before: Sequence[Trial] = (),
 ) -> list[Trial]:
-    """The whole study, one trial at a time; `pick` chooses which open slot ends next. Returns the trials by number."""
-    done: list[Trial] = []
+    """The whole study, one trial at a time; `pick` chooses which open slot ends next. Returns the trials by number.
+
+    `before`: trials that have ended already.
+    """
+    done: list[Trial] = list(before)
     waiting: list[PlannedSlot] = []
     while True:
         known = {slot.number for slot in waiting} | {trial.number for trial in done}

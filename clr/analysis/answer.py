@@ -18,6 +18,7 @@ from clr.analysis import (
     confounds,
     decision,
     edges,
+    extensions,
     intervals,
     lengths,
     peak_interval,
@@ -62,9 +63,11 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
     confirmed: every confirm run has ended; ranked by mean test metric over the seeds that all confirmed arms have, arms
     with a diverged confirm run below the rest.
     """
+    asked = len(plan.extensions)
+    plan, trials = stages.answered(plan, trials)
     settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
     interval = settled.interval if settled is not None else None
-    arms = _told_apart(plan, [_arm(plan, arm, trials, interval) for arm in plan.arms])
+    arms = _told_apart(plan, [_arm(study, plan, arm, trials, interval) for arm in plan.arms])
     status = _status_of(plan, trials, arms, ended=ended)
     settings = _settings(plan, settled)
     made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
@@ -87,7 +90,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
         target_reason=target.why_none(plan, trials, confirmed_all=status == "confirmed"),
         iterations=plan.iterations,
-        notes=tuple(_notes(plan, ranked, settled)),
+        notes=(*_notes(plan, ranked, settled), *extensions.notes(plan, trials, asked, status)),
         settings=settings,
         action=made.action,
         recommended=made.arm,
@@ -100,12 +103,13 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         noisy=made.noisy,
         ledger=accounts.ledger(plan, trials),
         unequal=accounts.unequal(plan) or accounts.starved(plan, trials, made.names),
-        price=price.of(plan, made, ranked, trials, interval) if interval else None,
+        price=price.of(study, plan, made, ranked, trials, interval) if interval else None,
         reported=reported,
         lengths=ladder,
         crossings=lengths.crossings(ladder),
         replicates=plan.replicates,
         looks=plan.planned_looks,
+        extensions=len(plan.extensions),
     )
 
 
@@ -178,7 +182,7 @@ def _of(trials: Sequence[Trial], phase: str, arm: ArmPlan) -> list[Trial]:
     return sorted((t for t in trials if t.phase == phase and t.arm == arm.name), key=lambda t: t.number)
 
 
-def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial], interval: Interval | None) -> ArmAnswer:
+def _arm(study: str, plan: Plan, arm: ArmPlan, trials: Sequence[Trial], interval: Interval | None) -> ArmAnswer:
     """One arm by itself; what compares it with others comes once every confirm run has ended."""
     search, confirm = _of(trials, "search", arm), confirmed.runs(plan, trials, arm.name)
     finalist = selection.finalist(search, plan.facts.direction)
@@ -204,13 +208,13 @@ def _arm(plan: Plan, arm: ArmPlan, trials: Sequence[Trial], interval: Interval |
         confirm_diverged=confirmed.count(confirm, "diverged"),
         difference=None,
         to_target=None,
-        seconds=sum(t.seconds for t in [*search, *confirm]),
+        seconds=sum(t.seconds for t in [*search, *confirm, *confirmed.superseded(plan, trials, arm.name)]),
         trials=tuple(t.number for t in confirm),
         search_trial=finalist.number if finalist else None,
         diverged=_share(confirm, "diverged"),
         failed=_share(confirm, "failed"),
         final_values=confirmed.values(confirmed.final_runs(plan, trials, arm.name)),
-        edges=edges.flags(plan, arm, finalist.params, interval) if finalist and interval else (),
+        edges=edges.flags(study, plan, arm, finalist.params, interval) if finalist and interval else (),
         confounds=confounds.of(plan, schedule) if schedule else None,
         tuning=tuning.curve(plan, search),
         **_shrunk(plan, finalist, confirm),

@@ -1,55 +1,109 @@
 """Which confirm runs an arm has, and the table of their values that arms are compared by: pure.
 
 Rounds of the confirm phase: one for each planned look (or replicate), then the final one, in which the best set runs
-once more, then one for each shorter length, then the baseline's runs that set the target.
+once more, then one for each shorter length, then the baseline's runs that set the target. Each extension adds such
+rounds, with one for what is compared. After further search trials an arm's runs are those of its finalist of today.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
+from clr.analysis import selection
 from clr.plan import Plan
 from clr.results import Outcome, Trial
 
 Values = Mapping[str, Mapping[str, float]]
 """arm -> seed -> test metric of that seed's run."""
+COMPARED, FINAL, SHORTER = 0, 1, 2
+"""What a round is for; SHORTER + k: the k-th shorter length; after those: the target."""
 
 
 def runs(plan: Plan, trials: Sequence[Trial], arm: str) -> list[Trial]:
     """The runs of an arm that are compared with the other arms', in order of their number."""
-    return [trial for trial in _of(trials, arm) if trial.round < final_round(plan)]
+    return _of(plan, trials, arm, COMPARED)
 
 
 def final_runs(plan: Plan, trials: Sequence[Trial], arm: str) -> list[Trial]:
     """The runs of a member of the best set on fresh seeds, in order of their number."""
-    return [trial for trial in _of(trials, arm) if trial.round == final_round(plan)]
+    return _of(plan, trials, arm, FINAL)
 
 
 def runs_at(plan: Plan, trials: Sequence[Trial], arm: str, length: int) -> list[Trial]:
     """The runs of an arm at a shorter length; `length`: its index in `plan.shorter`."""
-    return [trial for trial in _of(trials, arm) if trial.round == length_round(plan, length)]
+    return _of(plan, trials, arm, SHORTER + length)
 
 
 def target_runs(plan: Plan, trials: Sequence[Trial]) -> list[Trial]:
     """The baseline's runs that set the target and are used for nothing else."""
-    return [trial for trial in _of(trials, plan.baseline) if trial.round == target_round(plan)]
+    return _of(plan, trials, plan.baseline, SHORTER + len(plan.shorter))
 
 
-def final_round(plan: Plan) -> int:
+def superseded(plan: Plan, trials: Sequence[Trial], arm: str) -> list[Trial]:
+    """Compared runs of an arm's former finalists: an extension's search has found a better one."""
+    kept = {trial.number for trial in runs(plan, trials, arm)}
+    return [t for t in trials if t.arm == arm and _compared(plan, t) and t.number not in kept]
+
+
+def seeds_in_use(plan: Plan, trials: Sequence[Trial]) -> tuple[int, ...]:
+    """Confirm seeds that some arm was compared on, in the plan's order: planned looks may have stopped early."""
+    used = {trial.seed for trial in trials if _compared(plan, trial)}
+    return tuple(seed for seed in plan.all_confirm_seeds if seed in used)
+
+
+def unplanned_looks(plan: Plan, trials: Sequence[Trial]) -> int:
+    """Extensions that brought confirm runs to be compared, each after an answer could be seen."""
+    looks = {compared_round(plan, part) for part in range(1, len(plan.extensions) + 1)}
+    return len(looks & {trial.round for trial in trials if trial.phase == "confirm"})
+
+
+def final_round(plan: Plan, part: int = 0) -> int:
+    """Of the plan as submitted, or of its `part`-th extension; so below."""
+    if part:
+        return compared_round(plan, part) + FINAL
     return plan.replicates if plan.replicates > 1 else len(plan.planned_looks)
 
 
-def length_round(plan: Plan, length: int) -> int:
-    return final_round(plan) + 1 + length
+def length_round(plan: Plan, length: int, part: int = 0) -> int:
+    return final_round(plan, part) + 1 + length
 
 
-def target_round(plan: Plan) -> int:
-    return length_round(plan, len(plan.shorter))
+def target_round(plan: Plan, part: int = 0) -> int:
+    return length_round(plan, len(plan.shorter), part)
 
 
-def _of(trials: Sequence[Trial], arm: str) -> list[Trial]:
-    return sorted((t for t in trials if t.phase == "confirm" and t.arm == arm), key=lambda t: t.number)
+def compared_round(plan: Plan, part: int) -> int:
+    """Of an extension, >= 1: its first round."""
+    return target_round(plan) + 1 + (part - 1) * _rounds_of_an_extension(plan)
+
+
+def _rounds_of_an_extension(plan: Plan) -> int:
+    return SHORTER + len(plan.shorter) + 1
+
+
+def _purpose(plan: Plan, round_: int) -> int:
+    """COMPARED, FINAL and so on."""
+    return max(0, round_ - final_round(plan) + FINAL) % _rounds_of_an_extension(plan)
+
+
+def _compared(plan: Plan, trial: Trial) -> bool:
+    return trial.phase == "confirm" and _purpose(plan, trial.round) == COMPARED
+
+
+def _of(plan: Plan, trials: Sequence[Trial], arm: str, purpose: int) -> list[Trial]:
+    return sorted(_found(plan, trials, arm, purpose), key=lambda trial: trial.number)
+
+
+def _found(plan: Plan, trials: Sequence[Trial], arm: str, purpose: int) -> Iterator[Trial]:
+    finalist = None
+    if plan.extensions:
+        search = (trial for trial in trials if trial.phase == "search" and trial.arm == arm)
+        finalist = selection.finalist(search, plan.facts.direction)
+    for trial in trials:
+        mine = (trial.phase, trial.arm) == ("confirm", arm) and _purpose(plan, trial.round) == purpose
+        if mine and (finalist is None or trial.params == finalist.params):
+            yield trial
 
 
 def count(trials: Sequence[Trial], outcome: Outcome) -> int:

@@ -64,15 +64,25 @@ def decide(plan: Plan, trials: Sequence[Trial]) -> Decision:
     """The decision that the confirm runs among `trials` support, whether or not more are to come."""
     values = confirmed.table(plan, trials)
     diverged = {name: confirmed.count(confirmed.runs(plan, trials, name), "diverged") for name in values}
-    made = of_values(plan, values, diverged, level_of_each_look(plan))
+    made = of_values(plan, values, diverged, level_of_look(plan, confirmed.unplanned_looks(plan, trials)))
     if not made.why and (why := accounts.starved(plan, trials, made.names)):
         return replace(made, action=SCREENED, arm=None, loss=None, among=(), why=why)
     return made
 
 
-def level_of_each_look(plan: Plan) -> float:
-    """The error is split between the planned looks (Bonferroni): three looks at 98.3 % each are 95 % together."""
-    return 1 - (1 - LEVEL) / len(plan.planned_looks)
+def level_of_look(plan: Plan, unplanned: int = 0) -> float:
+    """Of a planned look, or of one that `unplanned` extensions have led to.
+
+    The error is split between the planned looks (Bonferroni): three looks at 98.3 % each are 95 % together. Each look
+    that was not planned gets half of the error of the one before: however often a study is extended, the unplanned ones
+    together add no more than one planned look.
+    """
+    return 1 - (1 - LEVEL) / len(plan.planned_looks) / 2.0**unplanned
+
+
+def error_of_all_looks(plan: Plan, unplanned: int) -> float:
+    """How often at most some answer of a study without differences names a winner, over all its looks."""
+    return sum(1 - level_of_look(plan, k) for k in range(1, unplanned + 1)) + (1 - LEVEL)
 
 
 def of_values(plan: Plan, values: confirmed.Values, diverged: Mapping[str, int], level: float = LEVEL) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from clr import search_space
@@ -15,19 +15,21 @@ from clr.spec import Interval, Range
 EDGE = 0.05
 """Share of the interval, on the scale it was searched on, that counts as its edge."""
 WIDER = 4.0
+LEAST_TRIALS = 4
+"""Fewer may all fall into the old part of a wider interval."""
 COORDINATES = ("peak_lr", "ratio")
 
 
-def flags(plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interval) -> tuple[EdgeFlag, ...]:
+def flags(study: str, plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interval) -> tuple[EdgeFlag, ...]:
     """Coordinates of an arm's best search trial within 5 % of an edge of their interval, with what widens it.
 
     Args:
-        best: the trial's coordinates. interval: of every arm's peak rate.
+        study: its id. best: the trial's coordinates. interval: of every arm's peak rate.
     """
-    return tuple(_flags(plan, arm, best, interval))
+    return tuple(_flags(study, plan, arm, best, interval))
 
 
-def _flags(plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interval) -> Iterator[EdgeFlag]:
+def _flags(study: str, plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interval) -> Iterator[EdgeFlag]:
     space = search_space.space(arm.family, arm.constants, arm.parameters, arm.ranges, interval, plan.cycles)
     for name in COORDINATES:
         searched = space.get(name)
@@ -40,6 +42,7 @@ def _flags(plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interv
         if wider is None:
             continue
         extend = _extend(arm, name, wider, searched.log)
+        command = _command(study, plan, arm, name, wider, interval)
         yield EdgeFlag(
             coordinate=name,
             value=float(best[name]),
@@ -47,10 +50,11 @@ def _flags(plan: Plan, arm: ArmPlan, best: Mapping[str, float], interval: Interv
             high=searched.high,
             side="low" if side == "low" else "high",
             extend=extend,
+            command=command,
             advice=(
                 f"{arm.name}: the best {name}, {best[name]:.3g}, lies at the {'lower' if side == 'low' else 'upper'} "
-                f"edge of {searched.low:.3g} to {searched.high:.3g}: a better one may lie beyond. Widen the search "
-                f"with {json.dumps(extend)}."
+                f"edge of {searched.low:.3g} to {searched.high:.3g}: a better one may lie beyond. "
+                f"{f'Widen the search: {command}' if command else f'Widen the search with {json.dumps(extend)}.'}"
             ),
         )
 
@@ -70,6 +74,30 @@ def _wider(name: str, low: float, high: float, side: str) -> tuple[float, float]
     rule = search_space.rule(name, 1)
     new = (max(rule.low, low / WIDER), high) if side == "low" else (low, min(rule.high, high * WIDER))
     return None if new == (low, high) else new
+
+
+def _command(
+    study: str, plan: Plan, arm: ArmPlan, name: str, wider: tuple[float, float], interval: Interval
+) -> str | None:
+    """What widens the common interval of this very study, with trials that search the new part as densely as the old.
+
+    None where that takes a new study: for a range of this arm alone, or replicates.
+    """
+    if name != "peak_lr" or name in arm.ranges or plan.replicates > 1:
+        return None
+    # An arm may have searched less than the interval (above its lowest rate); the wider one holds it all.
+    low, high = min(wider[0], interval.low), max(wider[1], interval.high)
+    trials = math.ceil(arm.trials * (math.log(high / low) / math.log(interval.high / interval.low) - 1))
+    ends = f"{_outward(low, math.floor)} {_outward(high, math.ceil)}"
+    return f"clr extend {study} --trials {max(LEAST_TRIALS, trials)} --peak-lr {ends}"
+
+
+def _outward(rate: float, round_: Callable[[float], int]) -> str:
+    """Four digits that do not cut off what was searched before."""
+    unit = 10.0 ** (math.floor(math.log10(rate)) - 3)
+    text = f"{round_(rate / unit) * unit:.4g}"
+    exact = f"{rate:.4g}"
+    return exact if float(exact) == rate else text
 
 
 def _extend(arm: ArmPlan, name: str, wider: tuple[float, float], log: bool) -> dict[str, Any]:

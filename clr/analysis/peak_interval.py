@@ -102,7 +102,20 @@ def next_ramp(plan: Plan, rounds: Sequence[RampRound]) -> tuple[float, float] | 
 
 
 def settle(plan: Plan, rounds: Sequence[RampRound]) -> PeakInterval | None:
-    """The interval, or None while the range test runs."""
+    """The interval, or None while the range test runs; that of the last extension which widened it."""
+    found = _submitted(plan, rounds)
+    wider = [extension.interval for extension in plan.extensions if extension.interval is not None]
+    if found is None or not wider:
+        return found
+    note = (
+        f"Peak rates were first searched in {found.interval.low:.3g} to {found.interval.high:.3g}; an extension "
+        f"widened that to {wider[-1].low:.3g} to {wider[-1].high:.3g}, for every arm."
+    )
+    return PeakInterval(wider[-1], found.source, (*found.notes, note))
+
+
+def _submitted(plan: Plan, rounds: Sequence[RampRound]) -> PeakInterval | None:
+    """The interval before any extension."""
     if plan.interval is not None:
         return PeakInterval(plan.interval, "given")
     if not rounds or not rounds[-1].ended or next_ramp(plan, rounds) is not None:

@@ -11,27 +11,28 @@ from typing import Any
 
 from clr.analysis import comparison, confirmed, decision
 from clr.analysis.decision import Decision
+from clr.analysis.intervals import LEVEL
 from clr.analysis.words import amount
 from clr.plan import Plan
 from clr.resources import ArmAnswer, Price
 from clr.results import Trial
-from clr.spec import Interval
+from clr.spec import MAX_SEEDS, Interval
 
 POWER = 0.8
-MOST_SEEDS = 1_000
-"""What a spec may ask for."""
 
 
 def of(
-    plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Sequence[Trial], interval: Interval
+    study: str, plan: Plan, made: Decision, arms: Sequence[ArmAnswer], trials: Sequence[Trial], interval: Interval
 ) -> Price | None:
     """Seeds, device time and command that show a difference of the margin between the arms still in question.
 
     These are the best set and the baseline; where that is one arm, the one behind it too. Without a margin the
-    difference is half of the narrowest interval that this study has.
+    difference is half of the narrowest interval that this study has. More seeds of this study are bought by an
+    extension, at the level that its look will have, for every confirmed arm; where that would take more runs than
+    the arms in question on seeds of their own, by a new study of these.
 
     Args:
-        arms: in order of rank. interval: of the peak rates, so that the new study needs no range test.
+        study: its id. arms: in order of rank. interval: of the peak rates, so that a new study needs no range test.
 
     Returns:
         None where nothing was compared, runs show no spread, or all arms in question are identical.
@@ -43,22 +44,62 @@ def of(
     difference = decision.margin(plan) or _half_width(made)
     if len(names) < 2 or not difference or any(set(names) <= set(group) for group in made.identical):
         return None
-    seeds = comparison.seeds_needed(spread, difference, len(names), made.level, POWER)
-    seeds = None if seeds is None or seeds > MOST_SEEDS else max(2, seeds)
+    afresh = _at_most(comparison.seeds_needed(spread, difference, len(names), LEVEL, POWER))
+    more = _more(plan, made, trials, spread, difference)
+    if more is not None and (afresh is None or more * len(made.names) <= afresh * len(names)):
+        return _by_extension(study, plan, made, difference, names, trials, more)
     spec = (
-        _spec(plan, [arm for arm in arms if arm.arm in names], seeds, interval)
-        if seeds is not None and plan.replicates == 1
+        _spec(plan, [arm for arm in arms if arm.arm in names], afresh, interval)
+        if afresh is not None and plan.replicates == 1
         else None
     )
-    seconds = None if seeds is None else _seconds(plan, names, trials, seeds)
+    seconds = None if afresh is None else _seconds(plan, names, trials, afresh)
+    return Price(
+        difference=difference,
+        arms=names,
+        seeds=afresh,
+        seconds=seconds,
+        spec=spec,
+        command=f"echo {shlex.quote(json.dumps(spec))} | clr submit -" if spec else None,
+        sentence=_sentence(plan, difference, names, afresh, seconds),
+    )
+
+
+def _at_most(seeds: int | None) -> int | None:
+    return None if seeds is None or seeds > MAX_SEEDS else max(2, seeds)
+
+
+def _more(plan: Plan, made: Decision, trials: Sequence[Trial], spread: float, difference: float) -> int | None:
+    """Seeds that an extension would have to add, to all confirmed arms; None where it can't, or need not."""
+    if plan.replicates > 1:
+        return None
+    level = decision.level_of_look(plan, confirmed.unplanned_looks(plan, trials) + 1)
+    needed = _at_most(comparison.seeds_needed(spread, difference, len(made.names), level, POWER))
+    if needed is None or needed <= len(made.seeds):
+        return None
+    more = needed - len(made.seeds)
+    return more if len(plan.all_confirm_seeds) + more <= MAX_SEEDS else None
+
+
+def _by_extension(
+    study: str,
+    plan: Plan,
+    made: Decision,
+    difference: float,
+    names: tuple[str, ...],
+    trials: Sequence[Trial],
+    more: int,
+) -> Price:
+    seeds, seconds = len(made.seeds) + more, _seconds(plan, made.names, trials, more)
     return Price(
         difference=difference,
         arms=names,
         seeds=seeds,
         seconds=seconds,
-        spec=spec,
-        command=f"echo {shlex.quote(json.dumps(spec))} | clr submit -" if spec else None,
-        sentence=_sentence(plan, difference, names, seeds, seconds),
+        spec=None,
+        command=f"clr extend {study} --confirm-seeds {more}",
+        sentence=_sentence(plan, difference, names, seeds, seconds, f", {more} more than there are"),
+        more=more,
     )
 
 
@@ -113,14 +154,16 @@ def _fixed(arm: ArmAnswer) -> dict[str, Any]:
     return {name: value for name, value in (arm.schedule or {}).items() if name != "family"}
 
 
-def _sentence(plan: Plan, difference: float, names: Sequence[str], seeds: int | None, seconds: float | None) -> str:
+def _sentence(
+    plan: Plan, difference: float, names: Sequence[str], seeds: int | None, seconds: float | None, more: str = ""
+) -> str:
     shown = f"To see a difference of {amount(plan, difference)} between {', '.join(names)}"
     if plan.replicates > 1:
         return f"{shown} with {100 * POWER:g} % power takes {seeds or 'more than 1,000'} replicates."
     if seeds is None:
-        return f"{shown} would take more than {MOST_SEEDS:,} seeds of each: ask for a wider margin."
+        return f"{shown} would take more than {MAX_SEEDS:,} seeds of each: ask for a wider margin."
     hours = "" if seconds is None else f", about {_duration(seconds)} of device time"
-    return f"{shown} with {100 * POWER:g} % power takes {seeds} seeds of each{hours}."
+    return f"{shown} with {100 * POWER:g} % power takes {seeds} seeds of each{more}{hours}."
 
 
 def _duration(seconds: float) -> str:

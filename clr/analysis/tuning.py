@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +15,6 @@ from clr.resources import TuningPoint
 from clr.results import Trial
 
 RANDOM_AT_FIRST = ("tpe", "gp", "cma-es")
-FIRST, EVERY = range(1), range(sys.maxsize)
 
 
 def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") -> float:
@@ -50,10 +48,11 @@ def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") 
 def curve(plan: Plan, search: Sequence[Trial]) -> tuple[TuningPoint, ...]:
     """What 1, 2, 4, 8 ... trials of an arm are expected to find, from those that were drawn at random.
 
-    These are the first round of its search, or every round where the sampler is random; a diverged trial stands as the
-    worst finite value. () where none finished, or nothing was drawn at random (grid, qmc).
+    These are the first round of its search, or where the sampler is random every round in the interval that was
+    searched at first; a diverged trial stands as the worst finite value. () where none finished, or nothing was drawn
+    at random (grid, qmc).
     """
-    rounds = FIRST if plan.sampler in RANDOM_AT_FIRST else EVERY if plan.sampler == "random" else ()
+    rounds = _random_rounds(plan, search)
     drawn = [t for t in search if t.outcome in ("done", "diverged") and t.round in rounds]
     finite = [t.value for t in drawn if t.value is not None and math.isfinite(t.value)]
     if not finite:
@@ -62,3 +61,13 @@ def curve(plan: Plan, search: Sequence[Trial]) -> tuple[TuningPoint, ...]:
     values = [*finite, *[worst] * (len(drawn) - len(finite))]
     counts = [2**power for power in range(len(values).bit_length())]
     return tuple(TuningPoint(trials=k, value=expected_best(values, k, plan.facts.direction)) for k in counts)
+
+
+def _random_rounds(plan: Plan, search: Sequence[Trial]) -> range:
+    if plan.sampler in RANDOM_AT_FIRST:
+        return range(1)
+    if plan.sampler != "random" or not search:
+        return range(0)
+    arm = plan.arm(search[0].arm)
+    last = len(arm.rounds) * plan.replicates
+    return range(min(plan.widenings(arm.name), default=last))

@@ -1,7 +1,7 @@
 """Spec and task facts -> the plan of a study (its ledger): pure.
 
-The plan is fair by construction: every arm gets the same trials, seeds and iterations. It fixes each slot's number, so
-that numbers do not depend on which worker was faster.
+The plan is fair by construction: every arm gets the same trials, seeds and iterations. It fixes each slot's number
+(`clr.plan.numbers`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from clr import optimizers, search_space
+from clr.plan.numbers import Numbers
 from clr.protocol import Message, TaskFacts, TrialConfig
 from clr.results import Phase, Trial
 from clr.spec import ArmSpec, Interval, Range, StudySpec
@@ -23,7 +24,6 @@ from clr.spec import ArmSpec, Interval, Range, StudySpec
 RAMP_EVALUATIONS = 120  # range-test: 20 per decade over six decades
 RAMP_ITERATIONS = 1_000  # at least; or 4 epochs
 RAMP_EPOCHS = 4
-RAMP_RERUNS = 3  # high x 10 twice, low / 100 once
 DEFAULT_EVALUATIONS = 20
 FIRST_ROUND = 10  # the random part of a search: half of the trials, at most this
 
@@ -84,11 +84,24 @@ class ArmPlan(Message):
         return sum(self.rounds)
 
 
+class PlanExtension(Message):
+    """What was added to a plan after it was made.
+
+    rounds: search trials of each arm's added rounds, which its `ArmPlan.rounds` hold, too. seeds: added confirm seeds.
+    interval: of every arm's peak rate from these rounds on; None: as before.
+    """
+
+    rounds: dict[str, tuple[int, ...]]
+    seeds: tuple[int, ...] = ()
+    interval: Interval | None = None
+
+
 class Plan(Message):
     """The ledger of a study.
 
     `base` is the config that every search trial shares; schedule and seeds are filled in per slot.
     `interval`: of every arm's peak rate where the user gave it; else the range test finds it.
+    `confirm_seeds`: as submitted; those that were added later are in `extensions`.
     """
 
     facts: TaskFacts
@@ -113,6 +126,7 @@ class Plan(Message):
     lengths: tuple[float, ...] = ()
     target_seeds: tuple[int, ...] = ()
     replicates: int = 1
+    extensions: tuple[PlanExtension, ...] = ()
 
     def arm(self, name: str) -> ArmPlan:
         return next(arm for arm in self.arms if arm.name == name)
@@ -139,12 +153,35 @@ class Plan(Message):
     @property
     def slots(self) -> int:
         """Slots of the plan at most, reruns of the range test aside."""
-        return self._ramps + len(self.search_numbers) + self._confirm_slots * len(self.arms)
+        return self.numbers.slots
 
     @property
-    def _confirm_slots(self) -> int:
-        """Numbers of one arm, in order: its seeds, the final ones, its seeds at each shorter length, the target's."""
-        return (1 + len(self.shorter)) * len(self.confirm_seeds) + len(self.final_seeds) + len(self.target_seeds)
+    def all_confirm_seeds(self) -> tuple[int, ...]:
+        """Those of every extension included."""
+        return (*self.confirm_seeds, *(seed for extension in self.extensions for seed in extension.seeds))
+
+    def after(self, part: int) -> Plan:
+        """The plan as it was after its first `part` extensions; 0: as it was submitted."""
+        later = self.extensions[part:]
+        if not later:
+            return self
+        added = {arm.name: sum(len(extension.rounds.get(arm.name, ())) for extension in later) for arm in self.arms}
+        arms = tuple(
+            arm.model_copy(update={"rounds": arm.rounds[: len(arm.rounds) - added[arm.name]]}) for arm in self.arms
+        )
+        return self.changed(arms=arms, extensions=self.extensions[:part])
+
+    def changed(self, **fields: Any) -> Plan:
+        """The plan with other values of these fields; unlike `model_copy` it takes over nothing that was derived."""
+        return Plan(**{name: getattr(self, name) for name in Plan.model_fields} | fields)
+
+    def widenings(self, arm: str) -> tuple[int, ...]:
+        """Search rounds of an arm from which on every arm's peak rate was searched in a wider interval."""
+        first, found = len(self.after(0).arm(arm).rounds), []
+        for extension in self.extensions:
+            found += [first] if extension.interval is not None else []
+            first += len(extension.rounds.get(arm, ()))
+        return tuple(found)
 
     def replicate_seeds(self, replicate: int) -> tuple[int, int]:
         """Of a replicate's sampler, and of its search trials."""
@@ -156,36 +193,33 @@ class Plan(Message):
     @property
     def training_iterations(self) -> int:
         """Iterations of all slots, reruns of the range test aside."""
-        ramp = self.range_test.iterations * self._ramps if self.range_test else 0
-        shorter = len(self.arms) * len(self.confirm_seeds) * sum(self.shorter)
-        whole = self.slots - self._ramps - len(self.arms) * len(self.confirm_seeds) * len(self.shorter)
-        return ramp + whole * self.iterations + shorter
+        ramps = self._ramps * self.range_test.iterations if self.range_test else 0
+        stretched = len(self.arms) * sum(map(self._seeds_after, range(len(self.extensions) + 1)))
+        whole = self.slots - self._ramps - stretched * len(self.shorter)
+        return ramps + whole * self.iterations + stretched * sum(self.shorter)
 
     @property
     def _ramps(self) -> int:
         return len(self.range_test.seeds) if self.range_test else 0
 
+    def _seeds_after(self, part: int) -> int:
+        """Confirm seeds of an arm, once so many extensions are made: all of them where its finalist has changed."""
+        return len(self.confirm_seeds) + sum(len(extension.seeds) for extension in self.extensions[:part])
+
     @cached_property
-    def search_numbers(self) -> dict[tuple[str, int], int]:
-        """(arm, trial of the arm) -> the slot's number: arms take turns."""
-        asked = {arm.name: arm.trials * self.replicates for arm in self.arms}
-        turns = [(arm, t) for t in range(max(asked.values())) for arm, trials in asked.items() if t < trials]
-        return {turn: number for number, turn in enumerate(turns, start=self._ramps + 1)}
-
-    def number(self, phase: Phase, arm: str, index: int) -> int:
-        """A slot's number: range test from 1, then search, then confirm, then reruns of the range test; describe is 0.
-
-        `index` counts the slots of this phase and arm over all rounds: in confirm the seeds first, then the final ones,
-        then the seeds at each shorter length, then the target's, whether or not all of them are run.
-        """
-        if phase == "describe":
-            return 0
-        if phase == "range-test":
-            return index + 1 if index < self._ramps else self.slots + 1 + index - self._ramps
-        if phase == "search":
-            return self.search_numbers[arm, index]
-        names = [a.name for a in self.arms]
-        return self._ramps + len(self.search_numbers) + 1 + index * len(names) + names.index(arm)
+    def numbers(self) -> Numbers:
+        """Of the slots. An arm's numbers in confirm, in order: its seeds, the final ones, its seeds at each shorter
+        length, the target's, whether or not all of them are run."""
+        parts = range(len(self.extensions) + 1)
+        submitted = self.after(0)
+        added = [[sum(extension.rounds.get(arm.name, ())) for arm in self.arms] for extension in self.extensions]
+        beside = len(self.final_seeds) + len(self.target_seeds)
+        return Numbers(
+            ramps=self._ramps,
+            arms=tuple(arm.name for arm in self.arms),
+            trials=(tuple(arm.trials * self.replicates for arm in submitted.arms), *map(tuple, added)),
+            confirm=tuple((1 + len(self.shorter)) * self._seeds_after(part) + beside for part in parts),
+        )
 
 
 def seeds(seed: int, purpose: str, count: int) -> tuple[int, ...]:

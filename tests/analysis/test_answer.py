@@ -11,6 +11,7 @@ import simulated
 
 from clr import plan as plans
 from clr import schedules
+from clr.analysis import comparison, decision
 from clr.analysis.answer import answer
 from clr.plan import Plan, PlannedSlot
 from clr.results import Evaluation, Trial
@@ -367,16 +368,34 @@ def test_the_ledger_says_what_was_asked_and_trained(plan: Plan, trials: list[Tri
     assert rows["range-test", ""].asked == 3 and rows["range-test", ""].seconds == 3.0
 
 
-def test_the_price_of_certainty_is_a_study_that_can_be_submitted(plan: Plan, trials: list[Trial]) -> None:
+def test_the_price_of_certainty_is_an_extension_of_the_study(plan: Plan, trials: list[Trial]) -> None:
     strict = plan.model_copy(update={"margin": 0.0004})
 
     price = answer("s", strict, with_values(plan, trials, cosine=0.0004)).price
 
-    assert price is not None and price.seeds is not None and price.spec is not None and price.command is not None
+    assert price is not None and price.seeds is not None and price.more is not None and price.spec is None
+    assert price.command == f"clr extend s --confirm-seeds {price.more}"
+    assert price.seeds == 5 + price.more and f"{price.more} more than there are" in price.sentence
+    assert price.seconds == pytest.approx(price.more * len(ARMS) * 1.0), "every confirmed arm runs on them"
+    compared = decision.decide(strict, with_values(plan, trials, cosine=0.0004)).found
+    assert compared is not None
+    spread = max(difference.sd or 0.0 for difference in compared.differences)
+    at_its_look = comparison.seeds_needed(spread, 0.0004, len(ARMS), level=0.975)
+    assert price.seeds == at_its_look, "at the level of the look that it leads to"
+
+
+def test_where_two_of_many_arms_are_in_question_a_study_of_these_is_cheaper(plan: Plan, trials: list[Trial]) -> None:
+    strict = plan.model_copy(update={"margin": 0.0004})
+
+    price = answer("s", strict, with_values(plan, trials, triangular2=-0.05, exp_range=-0.05)).price
+
+    assert price is not None and price.more is None
+    assert price.seeds is not None and price.spec is not None and price.command is not None
     assert price.difference == 0.0004
     spec = parse(json.loads(shlex.split(price.command)[1]))
     assert plans.check(spec, simulated.FACTS, ["digits"]) == ()
     bought = plans.make(spec, simulated.FACTS)
+    assert set(price.arms) == {"fixed", "cosine"}
     assert (len(bought.confirm_seeds), bought.iterations) == (price.seeds, plan.iterations)
     assert not set(bought.confirm_seeds) & set(plan.confirm_seeds), "its seeds are its own"
     assert price.seconds == pytest.approx(price.seeds * len(price.arms) * 1.0)

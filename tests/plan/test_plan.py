@@ -132,10 +132,10 @@ def test_numbers_of_slots_are_unique_and_without_gaps() -> None:
     )
     plan = plans.make(spec, FACTS)
 
-    numbers = [plan.number("range-test", "", k) for k in range(3)]
-    numbers += [plan.number("search", arm.name, k) for arm in plan.arms for k in range(arm.trials)]
-    numbers += [plan.number("confirm", arm.name, k) for arm in plan.arms for k in range(5)]
-    numbers += [plan.number("range-test", "", k) for k in range(3, 12)]
+    numbers = [plan.numbers.of("range-test", "", k) for k in range(3)]
+    numbers += [plan.numbers.of("search", arm.name, k) for arm in plan.arms for k in range(arm.trials)]
+    numbers += [plan.numbers.of("confirm", arm.name, k) for arm in plan.arms for k in range(5)]
+    numbers += [plan.numbers.of("range-test", "", k) for k in range(3, 12)]
 
     assert sorted(numbers) == list(range(1, plan.slots + 1 + 9))
 
