@@ -282,7 +282,7 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds * spec.replicates),
         baseline=spec.baseline_arm,
         target=spec.target,
-        notes=tuple(_notes(spec, arms, length, epoch, cycles, long_enough)),
+        notes=(*_notes(spec, arms, length, epoch, cycles, long_enough), *_test_notes(facts)),
         margin=spec.margin,
         confirm=spec.confirm,
         looks=spec.looks,
@@ -366,6 +366,14 @@ def arm_plan(arm: ArmSpec, spec: StudySpec, interval: Interval, cycles: tuple[in
     return ArmPlan(
         name=arm.name, family=arm.family, constants=constants, parameters=parameters, ranges=arm.search, rounds=trials
     )
+
+
+def _test_notes(facts: TaskFacts) -> Iterator[str]:
+    if not facts.test_size:
+        yield (
+            f"{facts.name} has no test split: a confirmed value is the last validation {facts.metric} of a fresh seed, "
+            "on the data that parameters were chosen on."
+        )
 
 
 def _notes(

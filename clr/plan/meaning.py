@@ -36,7 +36,7 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
         *_sampler(spec),
         *_confirm(spec),
     ]
-    sized = facts is not None and facts.train_size > 0
+    sized = facts is not None and (facts.train_size > 0 or facts.updates_per_epoch is not None)
     if facts is not None and spec.task.name in known_tasks:
         found += [*task_options.check(spec.task.options, facts), *_fractions(spec, facts)]
         found += [*_against_facts(spec, facts)] if sized or facts.fixed else []
@@ -140,18 +140,13 @@ def _fractions(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
 
 
 def _against_facts(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
-    for split in ("train", "validation", "test"):
-        if not getattr(facts, f"{split}_size"):
-            yield FieldError("/task", f"the {split} split of {facts.name} is empty")
+    yield from _splits(spec, facts) if facts.updates_per_epoch is None else _self_trained(spec, facts)
     if spec.model is not None and not model_registry.offers(facts.models, spec.model.name):
         models = ", ".join(facts.models)
         yield FieldError("/model", f"{facts.name} has no model {spec.model.name!r}; it has: {models}")
     elif spec.model is not None and model_registry.known(spec.model.name):
         for detail in model_registry.check(spec.model.name, spec.model.options):
             yield FieldError("/model/options", detail)
-    if spec.batch_size > facts.train_size:
-        detail = f"must not be above the training split's {facts.train_size} examples, got {spec.batch_size}"
-        yield FieldError("/batch_size", detail)
     length = ledger.iterations(spec, facts)
     if length > MAX_ITERATIONS:
         detail = f"{spec.budget.epochs} epochs are {length:,} iterations; at most {MAX_ITERATIONS:,}"
@@ -159,6 +154,23 @@ def _against_facts(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
     if spec.evaluate_every is not None and spec.evaluate_every > length:
         detail = f"must not be above the run's {length} iterations, got {spec.evaluate_every}"
         yield FieldError("/evaluate_every", detail)
+
+
+def _splits(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
+    for split in ("train", "validation", "test"):
+        if not getattr(facts, f"{split}_size"):
+            yield FieldError("/task", f"the {split} split of {facts.name} is empty")
+    if spec.batch_size > facts.train_size:
+        detail = f"must not be above the training split's {facts.train_size} examples, got {spec.batch_size}"
+        yield FieldError("/batch_size", detail)
+
+
+def _self_trained(spec: StudySpec, facts: TaskFacts) -> Iterator[FieldError]:
+    """What the spec asks of an update that a script makes itself."""
+    for name in spec.training.model_fields_set:
+        if getattr(spec.training, name) != type(spec.training).model_fields[name].default:
+            detail = f"{facts.name} trains itself: its script decides that; make it an option of the task"
+            yield FieldError(f"/training/{name}", detail)
 
 
 def _arm(pointer: str, arm: ArmSpec, spec: StudySpec, length: int | None, epoch: int) -> Sequence[FieldError]:
