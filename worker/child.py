@@ -26,7 +26,7 @@ from clr import results
 from clr.errors import CheckpointError, InvalidSchedule, MissingExtra, ScriptDied, TaskError, UnknownName
 from clr.protocol import TrialConfig
 from worker import device as devices
-from worker import messages, task_sources
+from worker import memory, messages, task_sources
 from worker.kept import KeptTask
 from worker.parent import end_with
 
@@ -69,6 +69,7 @@ class Trainer:
         checkpoints: the folder or URL that workers share.
         checkpoint_seconds: pause between two checkpoints of a trial [seconds].
         say: takes each message for the supervisor.
+        max_memory: of a GPU, that was set as this process's limit [bytes]; None: none was.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class Trainer:
         checkpoints: str,
         checkpoint_seconds: float,
         say: Callable[[messages.Said], None],
+        max_memory: int | None = None,
     ) -> None:
         from clr.training.checkpoint import CheckpointStore
 
         self._device, self._threads, self._say = device, threads, say
         self._store, self._checkpoint_seconds = CheckpointStore(checkpoints), checkpoint_seconds
         self._checkpoints = checkpoints
+        self._max_memory = max_memory
         self._made: tuple[str, Task] | None = None
         self.interrupt = Interrupt(lambda: say(messages.Alive()))
 
@@ -98,8 +101,18 @@ class Trainer:
             ended = messages.Raised(reason=str(error)[:_LONGEST_REASON])  # its own last lines say why
         except Exception as error:
             traceback.print_exc()
-            ended = messages.Raised(reason=_reason(error))
+            ended = self._over_memory(error) or messages.Raised(reason=_reason(error))
         return ended.model_copy(update={"seconds": time.monotonic() - began})
+
+    def _over_memory(self, error: Exception) -> messages.Failed | None:
+        """Our own limit was met: trying again would not help."""
+        import torch
+
+        if self._max_memory is None or not isinstance(error, torch.OutOfMemoryError):
+            return None
+        return messages.Failed(
+            reason=f"{memory.exceeded(self._max_memory, platform.node())} ({error})"[:_LONGEST_REASON]
+        )
 
     def warm_up(self) -> None:
         """Imports what the first trial needs, in the time until it comes."""
@@ -116,16 +129,17 @@ class Trainer:
             print(f"Checkpoints {folder} stay: {error}", file=sys.stderr)  # noqa: T201
 
     def _described(self, config: TrialConfig) -> messages.Described:
-        return messages.Described(facts=self._task(config).facts(), provenance=self._provenance(None))
+        return messages.Described(facts=self._task(config).facts(), provenance=self._provenance(config, None))
 
     def _trained(self, ask: messages.Train) -> messages.Ended:
         try:
-            return self._last(self._events(ask), self._provenance(ask.resume))
+            return self._last(self._events(ask), self._provenance(ask.config, ask.resume))
         except CheckpointError as error:
             if ask.resume is None:
                 raise
             print(f"Starting over: {error}", file=sys.stderr)  # noqa: T201  (goes into the attempt's tail)
-            return self._last(self._events(ask.model_copy(update={"resume": None})), self._provenance(None))
+            afresh = ask.model_copy(update={"resume": None})
+            return self._last(self._events(afresh), self._provenance(ask.config, None))
 
     def _events(self, ask: messages.Train) -> Iterator[results.Event]:
         from clr.tasks import registry
@@ -171,14 +185,14 @@ class Trainer:
             self._made = asked, cast("Task", KeptTask(registry.make(config.task, config.task_options)))
         return self._made[1]
 
-    def _provenance(self, resume: results.Checkpoint | None) -> dict[str, Any]:
+    def _provenance(self, config: TrialConfig, resume: results.Checkpoint | None) -> dict[str, Any]:
         described = devices.describe(self._device, self._threads)
         return {
             "host": platform.node(),
             "device": described.name,
             "device_kind": described.kind,
             "threads": self._threads,
-            "dtype": "float32",
+            "dtype": "float32" if config.training.precision == "fp32" else "bfloat16 autocast over float32",
             "versions": devices.versions(),
             "resumed_from": None if resume is None else resume.iteration,
         }
@@ -215,13 +229,17 @@ def main() -> None:
     task_sources.load(asked.tasks, asked.command)
     connection = messages.opened(asked.socket)
     say = functools.partial(messages.send, connection)
-    trainer = Trainer(asked.device, asked.threads, asked.checkpoints, asked.checkpoint_seconds, say)
+    limit = asked.max_memory if asked.device != "cpu" else None  # the supervisor watches what is used on the host
+    trainer = Trainer(asked.device, asked.threads, asked.checkpoints, asked.checkpoint_seconds, say, limit)
+    if limit is not None:
+        devices.limit_memory(asked.device, limit)
     messages.send(
         connection,
         messages.Ready(
             device=devices.describe(asked.device, asked.threads),
             versions=devices.versions(),
             tasks=registry.all_facts(),
+            gpu=devices.gpu_uuid(asked.device),
         ),
     )
     serve(connection, trainer)
@@ -235,6 +253,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--checkpoints", required=True)
     parser.add_argument("--checkpoint-seconds", type=float, required=True)
+    parser.add_argument("--max-memory", type=int)
     parser.add_argument("--tasks", action="append", default=[])
     parser.add_argument("--command", default="")
     return parser.parse_args()

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from clr.client import Client, token_from_file
 from clr.errors import InvalidSpec, Unauthorized
 from worker import device as devices
-from worker import fleet, task_sources
+from worker import fleet, memory, neighbours, processes, task_sources
+from worker.hours import Hours
 from worker.parent import end_with
 from worker.run import ExitCode, Options, default_checkpoints, run
 from worker.supervisor import Limits
 
 HTTP_TIMEOUT = 10.0
+T = TypeVar("T")
 
 
 def worker(
@@ -56,6 +58,19 @@ def worker(
     hang_seconds: Annotated[
         float, typer.Option(min=0.1, help="Silence after which a trial has hung; tenfold before its first evaluation.")
     ] = 60,
+    hours: Annotated[
+        str | None,
+        typer.Option(
+            metavar="20-08", help="Train only between these local times; also 20:15-08:30, several by commas."
+        ),
+    ] = None,
+    idle_only: Annotated[
+        bool, typer.Option("--idle-only", help="Train only while others leave the device (GPU, or enough CPUs) alone.")
+    ] = False,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="8G", help="A trial that uses more fails: GPU memory, on the CPU the host's."),
+    ] = None,
     grace: Annotated[float, typer.Option(min=0.1, help="Seconds from SIGTERM to the end.")] = 30,
     parent: Annotated[int | None, typer.Option(hidden=True, help="End with the process of this id.")] = None,
 ) -> None:
@@ -71,6 +86,7 @@ def worker(
         end_with(parent, signal.SIGTERM)
     _check_tasks(tasks, command)
     chosen = _devices(device)
+    _possible(chosen[0], idle_only=idle_only, max_memory=max_memory)
     if len(chosen) > 1:
         raise typer.Exit(fleet.run(chosen, as_arguments(context.params)))
     options = Options(
@@ -84,6 +100,9 @@ def worker(
         exit_when_idle=exit_when_idle,
         max_offline=max_offline,
         limits=Limits(hang=hang_seconds, start=10 * hang_seconds, grace=grace),
+        hours=_asked("--hours", Hours.parse, hours),
+        idle_only=idle_only,
+        max_memory=_asked("--max-memory", memory.parse, max_memory),
     )
     raise typer.Exit(_run(service, token_file, options))
 
@@ -108,13 +127,33 @@ def _check_tasks(tasks: Sequence[str] | None, command: str | None) -> None:
         raise typer.BadParameter(str(error), param_hint="--tasks") from None
 
 
+def _asked(option: str, parse: Callable[[str], T], given: str | None) -> T | None:
+    try:
+        return None if given is None else parse(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _possible(device: str, *, idle_only: bool, max_memory: str | None) -> None:
+    """Refuses what this machine can't watch."""
+    if idle_only and (missing := neighbours.missing(device)):
+        raise typer.BadParameter(missing, param_hint="--idle-only")
+    if max_memory is not None and device == "cpu" and not processes.are_visible():
+        raise typer.BadParameter(
+            "needs Linux on the CPU, whose /proc says what a process holds", param_hint="--max-memory"
+        )
+
+
 def as_arguments(params: Mapping[str, Any]) -> list[str]:
     """The options as given, without the device's, for a worker per device."""
     arguments: list[str] = []
     for name, value in params.items():
+        option = f"--{name.replace('_', '-')}"
         for one in value if isinstance(value, list | tuple) else [value]:
-            if one is not None and name not in ("device", "parent"):
-                arguments += [f"--{name.replace('_', '-')}", str(one)]
+            if one is True:
+                arguments += [option]
+            elif one is not None and one is not False and name not in ("device", "parent"):
+                arguments += [option, str(one)]
     return arguments
 
 

@@ -63,6 +63,22 @@ def describe(device: str, threads: int) -> Device:
     return Device(name=device, kind=properties.name, memory=properties.total_memory, threads=threads)
 
 
+def gpu_uuid(device: str) -> str:
+    """The UUID of the GPU that this process trains on, as nvidia-smi writes it; "" on the CPU. Loads torch."""
+    import torch
+
+    return "" if device == "cpu" else f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+
+
+def limit_memory(device: str, limit: int) -> None:
+    """Lets this process hold at most `limit` bytes of its GPU, by torch's own allocator. Loads torch."""
+    import torch
+
+    if device != "cpu":
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), 0)
+
+
 def versions() -> dict[str, str]:
     """Python's and the packages' that decide what bits a trial gives."""
     found = {"python": platform.python_version()}

@@ -39,10 +39,11 @@ class Discard(Message):
 
 
 class Ready(Message):
-    """Imports are done: what this process trains on, and what it can train."""
+    """Imports are done: what this process trains on, and what it can train. `gpu`: the GPU's UUID, "" on the CPU."""
 
     kind: Literal["ready"] = "ready"
     device: Device
+    gpu: str = ""
     versions: dict[str, str]
     tasks: tuple[TaskFacts, ...]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import IO
 
-from worker import messages
+from worker import memory, messages, processes
 
 TAIL_CHARACTERS = 16_000
-_DRAIN_SECONDS = 2.0
+_DRAIN_SECONDS, _MEMORY_SECONDS = 2.0, 1.0
 _SECRETS = ("CLR_TOKEN", "CLR_TOKEN_FILE", "CLR_DATABASE", "CLR_DATABASE_PASSWORD_FILE")
 
 
@@ -36,6 +37,14 @@ class Exited:
 
     child: TrainingChild
     code: int
+
+
+@dataclass(frozen=True)
+class OverMemory:
+    """Notice: the child, with all that it started, holds more memory than it may. `reason`: what to say of it."""
+
+    child: TrainingChild
+    reason: str
 
 
 class Tail:
@@ -68,11 +77,16 @@ class TrainingChild:
     Args:
         arguments: of `python -m worker.child`, without the socket and the parent.
         environment: the child's; what only the supervisor may know is taken out.
-        notify: takes `Heard` and `Exited`, from other threads.
+        notify: takes `Heard`, `OverMemory` and `Exited`, from other threads.
+        max_memory: what it may hold of this host's memory [bytes]; None: as much as there is.
     """
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], notify: Callable[[Heard | Exited], None]
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        notify: Callable[[Heard | OverMemory | Exited], None],
+        max_memory: int | None = None,
     ) -> None:
         self.tail = Tail()
         self._notify = notify
@@ -92,7 +106,10 @@ class TrainingChild:
             )
         assert self._process.stdout is not None
         ears = [self._thread(self._listen), self._thread(self._collect, self._process.stdout)]
+        self._gone = threading.Event()
         self._waiter = self._thread(self._await, ears)
+        if max_memory is not None:
+            self._thread(self._weigh, max_memory)
 
     @property
     def pid(self) -> int:
@@ -141,11 +158,18 @@ class TrainingChild:
         while piece := output.readline(TAIL_CHARACTERS):
             self.tail.add(piece)
 
+    def _weigh(self, limit: int) -> None:
+        """Looks at what the child holds, first the quick way, which counts a shared page once in each process."""
+        while not self._gone.wait(_MEMORY_SECONDS):
+            if processes.memory(self.pid) > limit and processes.own_memory(self.pid) > limit:
+                self._notify(OverMemory(self, memory.exceeded(limit, platform.node())))
+
     def _await(self, ears: Sequence[threading.Thread]) -> None:
         """Waits for the end, then for what is still in the pipes, which a process that the child left may hold."""
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # leaves the id taken: the kill below hits our group
         self.kill()
         code = self._process.wait()
+        self._gone.set()
         for ear in ears:
             ear.join(_DRAIN_SECONDS)
         self._notify(Exited(self, code))

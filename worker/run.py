@@ -19,7 +19,9 @@ from typing import TypeVar
 from clr.client import Client, is_temporary
 from clr.errors import ClrError, NotFound, Unauthorized, UpgradeNeeded
 from clr.protocol import Lease, LeaseRequest, Registered, Registration
-from worker import device, messages
+from worker import device, messages, neighbours
+from worker.availability import Availability, Watch
+from worker.hours import Hours
 from worker.link import Link
 from worker.process import TrainingChild
 from worker.supervisor import ChildDoesNotStart, Inbox, Limits, StopAsked, Supervisor
@@ -53,6 +55,9 @@ class Options:
         max_slots, exit_when_idle: end after so many slots, after so many seconds without one.
         max_offline: how long to train on, or to wait, while the service does not answer [seconds].
         report_seconds: news of a trial waits at most so long.
+        hours: in which it trains; None: all. idle_only: train only while others leave the device alone.
+        availability: asked instead of these two.
+        max_memory: what a trial may use: of the GPU, on the CPU of the host's memory [bytes].
     """
 
     device: str = "cpu"
@@ -66,6 +71,10 @@ class Options:
     max_offline: float = 600.0
     report_seconds: float = 1.0
     limits: Limits = field(default_factory=Limits)
+    hours: Hours | None = None
+    idle_only: bool = False
+    availability: Availability | None = None
+    max_memory: int | None = None
 
 
 def default_checkpoints() -> str:
@@ -120,26 +129,46 @@ class _Worker:
             notify=self._inbox.put,
         )
         link.start()
+        watch = self._watched()
         try:
             self._work_off(link)
         finally:
             link.close()
+            watch.close()
         return self._exit_code()
 
     def _work_off(self, link: Link) -> None:
         """Runs slot after slot."""
         done, idle_since = 0, time.monotonic()
         while done != self._options.max_slots:
-            self._supervisor.look()
-            self._supervisor.ready()
+            lease = self._next_lease()
             if self._supervisor.stopping:
                 return
-            lease = self._patiently(self._lease)
             if lease is not None:
                 self._supervisor.run(lease, link)
                 done, idle_since = done + 1, time.monotonic()
             elif self._has_been_idle(time.monotonic() - idle_since):
                 return
+
+    def _next_lease(self) -> Lease | None:
+        """None: there is none now, the device may not be used, or this worker shall end."""
+        self._supervisor.look()
+        if self._supervisor.resting:
+            self._supervisor.rest()
+            return None
+        self._supervisor.ready()
+        return None if self._supervisor.stopping else self._patiently(self._lease)
+
+    def _watched(self) -> Watch:
+        """A running watch over when the device may be used; what it found first is noted before the first lease."""
+        options, ready = self._options, self._ready
+        probe = (
+            neighbours.probe(options.device, options.threads, ready.gpu if ready else "") if options.idle_only else None
+        )
+        availability = options.availability or Availability(options.hours, probe)
+        watch = Watch(availability, lambda: self._supervisor.at_work, self._inbox.put)
+        watch.start()
+        return watch
 
     def _has_been_idle(self, seconds: float) -> bool:
         limit = self._options.exit_when_idle
@@ -207,15 +236,19 @@ class _Worker:
 
     def _spawn(self) -> TrainingChild:
         options = self._options
+        memory = options.max_memory
         arguments = [
             *("--device", options.device),
             *("--threads", str(options.threads)),
             *("--checkpoints", options.checkpoints or default_checkpoints()),
             *("--checkpoint-seconds", str(options.checkpoint_seconds)),
+            *(("--max-memory", str(memory)) if memory is not None else ()),
             *(part for source in options.tasks for part in ("--tasks", source)),
             *(("--command", options.command) if options.command else ()),
         ]
-        return TrainingChild(arguments, device.environment(options.device, options.threads), self._inbox.put)
+        environment = device.environment(options.device, options.threads)
+        on_host = memory if options.device == "cpu" else None
+        return TrainingChild(arguments, environment, self._inbox.put, on_host)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """The first signal ends this worker in order, the second at once."""

@@ -1,7 +1,8 @@
 """The supervisor of one training child: it runs attempts one after another, whatever becomes of the child.
 
 An attempt ends in one of these ways: the child says how (done, diverged, failed); it died or hung (crashed, and a new
-child is started); or it was stopped, because the lease was lost, the study was cancelled, or this worker shall end.
+child is started); or it was stopped, because the lease was lost, the study was cancelled, this worker shall end, or the
+device is no longer to be used.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Literal
 
 from clr.protocol import Holding, Lease, Result
 from worker import messages
+from worker.availability import Permission
 from worker.link import CutOff, Link, Refused, Taken, Told
 from worker.link import Notice as LinkNotice
-from worker.process import Exited, Heard, TrainingChild
+from worker.process import Exited, Heard, OverMemory, TrainingChild
 from worker.spool import GiveBack
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class StopAsked:
     signal: int
 
 
-Notice = Heard | Exited | LinkNotice | StopAsked
+Notice = Heard | Exited | OverMemory | LinkNotice | StopAsked | Permission
 Inbox = queue.SimpleQueue[Notice]
 Stopping = Literal["", "taken", "signal", "cut-off", "refused"]
 
@@ -104,6 +106,9 @@ class Supervisor:
         self._spawn, self._inbox, self._limits = spawn, inbox, limits
         self._child: TrainingChild | None = None
         self.stopping: Stopping = ""
+        self.resting = ""
+        """Why the device may not be used now, "" where it may."""
+        self.at_work = False
         self.refusal: Refused | None = None
         self._grace_ends: float | None = None
         self._started = False
@@ -141,6 +146,14 @@ class Supervisor:
         while not self._inbox.empty():
             self._next(Quiet(self._limits))
 
+    def rest(self) -> None:
+        """Lets the device and its memory go while it may not be used, and waits a while for what happens."""
+        self.close()
+        quiet = Quiet(self._limits)
+        self._next(quiet)
+        while self._child is not None and quiet.seconds < self._limits.stop:
+            self._next(quiet)
+
     def close(self) -> None:
         if self._child is not None:
             self._child.close()
@@ -159,6 +172,9 @@ class Supervisor:
         match notice:
             case StopAsked(number):
                 self._stop("signal", f"{signal.Signals(number).name} received: no further lease")
+            case Permission(refusal):
+                self.resting = refusal
+                logger.info("%s", f"{refusal}: no further lease until that changes" if refusal else "goes on")
             case CutOff(seconds):
                 self._stop("cut-off", f"no answer from the service for {seconds:.0f} s: no further waiting")
             case Refused(error):
@@ -189,8 +205,10 @@ class Supervisor:
         key = f"{_folder(lease)}/f{lease.fence:06d}"
         child.ask(messages.Train(config=lease.config, key=key, resume=lease.resume))
         attempt = _Attempt(lease, child, link, Quiet(self._limits))
+        self.at_work = True
         while attempt.end is None and not attempt.over:
             self._step(attempt)
+        self.at_work = False
         if attempt.taken:
             attempt.closed(attempt.taken)
         elif attempt.end is not None:
@@ -201,9 +219,11 @@ class Supervisor:
         notice = self._next(attempt.quiet)
         match notice:
             case Heard(child, message) if child is attempt.child:
-                attempt.heard(message, self.stopping)
+                attempt.heard(message)
+            case OverMemory(child, reason) if child is attempt.child:
+                attempt.exceeded(reason)
             case Exited(child, code) if child is attempt.child:
-                attempt.exited(code, self.stopping)
+                attempt.exited(code)
             case Taken(holding, reply) if holding == attempt.holding:
                 attempt.taken = reply
         if attempt.end is None and not attempt.over:
@@ -212,7 +232,8 @@ class Supervisor:
     def _press(self, attempt: _Attempt) -> None:
         """Asks a child to stop that should; kills one that does not, or that hangs."""
         now = time.monotonic()
-        if (attempt.taken or self.stopping) and attempt.stop_by is None:
+        if (attempt.taken or self._leaving) and attempt.stop_by is None:
+            attempt.leaving = self._leaving
             attempt.stop_by = now + min(self._limits.stop, self._limits.grace / 2)
             attempt.child.ask(messages.Stop())
         elif attempt.stop_by is not None and now > attempt.stop_by:
@@ -220,6 +241,11 @@ class Supervisor:
         elif attempt.stop_by is None and attempt.quiet.too_long and not attempt.killed_for:
             attempt.killed_for = f"hung: nothing was heard of it for {attempt.quiet.seconds:.0f} s"
             attempt.child.kill()
+
+    @property
+    def _leaving(self) -> str:
+        """Why no attempt may go on here, "" where one may."""
+        return f"the worker stops: {self.stopping}" if self.stopping else self.resting
 
     def _deliver(self, attempt: _Attempt) -> None:
         """Waits until the service has answered the end; not beyond the grace, and not where nobody answers."""
@@ -247,13 +273,15 @@ class _Attempt:
     began: float = field(default_factory=time.monotonic)
     saved: bool = False
     taken: str = ""
+    leaving: str = ""
     stop_by: float | None = None
     killed_for: str = ""
     raised: str = ""
+    hopeless: str = ""
     end: Result | GiveBack | None = None
     over: bool = False
 
-    def heard(self, message: messages.Said, stopping: Stopping) -> None:
+    def heard(self, message: messages.Said) -> None:
         match message:
             case messages.Evaluated(evaluation=evaluation):
                 self.iteration = evaluation.iteration
@@ -264,18 +292,31 @@ class _Attempt:
             case messages.Raised(reason=reason):
                 self.raised = reason  # its exit follows, and with it the traceback
             case messages.Interrupted():
-                self._stopped(stopping)
+                self._stopped()
             case messages.Finished() | messages.Diverged() | messages.Described() | messages.Failed():
                 self._ended(message)
 
-    def exited(self, code: int, stopping: Stopping) -> None:
+    def exited(self, code: int) -> None:
         """The child is gone: by our hand because it had to stop, or it crashed."""
         if self.stop_by is not None:
-            self._stopped(stopping)
+            self._stopped()
+            return
+        if self.hopeless:
+            logger.warning("slot %d: %s", self.lease.slot, self.hopeless)
+            self._finish("failed", reason=self.hopeless, tail=self.child.tail.text(), seconds=self._seconds)
             return
         reason = self.raised or self.killed_for or _exit_reason(code)
         logger.warning("slot %d: the training child crashed: %s", self.lease.slot, reason)
-        self._finish("crashed", reason=reason, tail=self.child.tail.text(), seconds=time.monotonic() - self.began)
+        self._finish("crashed", reason=reason, tail=self.child.tail.text(), seconds=self._seconds)
+
+    def exceeded(self, reason: str) -> None:
+        """It uses more memory than it may, and would again: its slot has failed, once the child is gone."""
+        self.hopeless = reason
+        self.child.kill()
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self.began
 
     def closed(self, reply: str) -> None:
         """The service has answered how the attempt ended; a slot that has its outcome needs no checkpoint."""
@@ -286,11 +327,11 @@ class _Attempt:
         if settled and (self.saved or lease.resume is not None):
             self.child.ask(messages.Discard(folder=_folder(lease)))
 
-    def _stopped(self, stopping: Stopping) -> None:
+    def _stopped(self) -> None:
         if self.taken:
             self.over = True
-        elif stopping:
-            self.end = GiveBack(self.holding, reason=f"the worker stops: {stopping}")
+        elif self.leaving:
+            self.end = GiveBack(self.holding, reason=self.leaving)
         else:
             self._finish("crashed", reason="it stopped without being asked")
 

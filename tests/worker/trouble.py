@@ -97,6 +97,16 @@ class Talks(Trouble):
         sys.stdout.write("\nlast words\n")
 
 
+class Hoards(Trouble):
+    """Takes more and more memory, up to 4 GiB."""
+
+    def happens(self) -> None:
+        held = []
+        for _ in range(64):
+            held.append(bytearray(b"x") * 2**26)
+            time.sleep(0.05)
+
+
 class Reads(Trouble):
     """Prints its environment, as a careless task may."""
 
@@ -119,5 +129,5 @@ class Finds(Digits):
         return super().model(name, options, seed)
 
 
-for task in (Slow, Raises, Refuses, Exits, Dies, Hangs, Deaf, Talks, Reads, Finds):
+for task in (Slow, Raises, Refuses, Exits, Dies, Hangs, Deaf, Talks, Hoards, Reads, Finds):
     registry.register(task.__name__.lower(), f"{__name__}:{task.__name__}")
