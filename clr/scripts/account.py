@@ -71,8 +71,8 @@ class Account:
             return self.finished()
         if self.iteration == self._config.iterations:
             raise InvalidReport(
-                "The script ended without test metrics: call run.report_test(...) where run.test is true, or say "
-                "test: false in the task file."
+                "The script ended without test metrics: call run.report_test(...) where run.test is true, or "
+                "leave test_size out of the task file."
             )
         raise InvalidReport(
             f"The script ended after a report at update {self.iteration} of {self._config.iterations}: train for "

@@ -71,7 +71,7 @@ class CommandTask:
             words = list(self.words) or self.task.filled(asked)
             environment = {files.VARIABLE: str(document)}
             with ScriptProcess(words, Path(self.task.folder), environment, scratch) as process:
-                account = Account(config, self.task.metric, self.task.direction, tested=self.task.test)
+                account = Account(config, self.task.metric, self.task.direction, tested=self.task.test_size > 0)
                 yield from _Course(process, account, asked, kept, key, self.task.hang, interrupt).events()
             kept.leave_no_empty_folder()
 
@@ -87,7 +87,7 @@ class CommandTask:
             metrics_file=str(scratch / "metrics.jsonl"),
             stop_file=str(scratch / "stop"),
             checkpoint_dir=str(checkpoint_dir),
-            test=config.test and self.task.test,
+            test=config.test and self.task.test_size > 0,
             options=self.task.defaults() | config.task_options,
             device=device,
             optimizer=config.optimizer,

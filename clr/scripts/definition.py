@@ -41,8 +41,8 @@ class TaskDefinition(Message):
         total is given, a twentieth of it counts as an epoch.
     options: by name, their defaults, or a JSON schema with "default".
     files: that results depend on, relative to `folder`, patterns allowed; their hash is the task's code hash.
-    test: whether the script reports test metrics. Else a confirmed value is the last validation metric.
-    train_size, validation_size, test_size: examples of each split; 0 where not known.
+    test_size: examples of the test split, of a script that reports test metrics; 0: a confirmed value is the last
+        validation metric. train_size, validation_size: of the others; 0 where not known.
     hang: silence after which the script has hung [seconds].
     folder: where the command runs; default the task file's.
     """
@@ -55,7 +55,6 @@ class TaskDefinition(Message):
     iterations: int | None = Field(default=None, ge=1, le=10**9)
     options: dict[OptionName, Any] = Field(default_factory=dict, max_length=100)
     files: tuple[str, ...] = ()
-    test: bool = False
     train_size: int = Field(default=0, ge=0)
     validation_size: int = Field(default=0, ge=0)
     test_size: int = Field(default=0, ge=0)
@@ -114,7 +113,7 @@ class TaskDefinition(Message):
             direction=self.direction,
             train_size=self.train_size,
             validation_size=self.validation_size,
-            test_size=self.test_size if self.test else 0,
+            test_size=self.test_size,
             input_shape=(),
             classes=0,
             models=(MODEL,),

@@ -65,7 +65,6 @@ def task(
     updates_per_epoch: int | None = None,
     iterations: int | None = None,
     options: Mapping[str, Any] | None = None,
-    test: bool = False,
     train_size: int = 0,
     validation_size: int = 0,
     test_size: int = 0,
@@ -82,8 +81,8 @@ def task(
         name: what specs call it. metric: the reported metric that decides. direction: whether more of it is better.
         updates_per_epoch, iterations: how long training usually is: exactly one of the two [optimizer updates].
         options: by name, their defaults, or a JSON schema with one.
-        test: whether it calls `run.report_test`.
-        train_size, validation_size, test_size: examples of each split, where known.
+        test_size: examples of the test split, of a function that calls `run.report_test`.
+        train_size, validation_size: examples of the others, where known.
         files: further files that its results depend on, beside the function's own; part of the task's code hash.
         hang: silence after which it has hung [seconds]; default 600.
         description: one line for `clr tasks`.
@@ -95,7 +94,6 @@ def task(
         "updates_per_epoch": updates_per_epoch,
         "iterations": iterations,
         "options": dict(options or {}),
-        "test": test,
         "train_size": train_size,
         "validation_size": validation_size,
         "test_size": test_size,
