@@ -53,10 +53,7 @@ def check(sources: Sequence[str], command: str = "") -> None:
 
 
 def _register(task: definition.TaskDefinition) -> None:
-    try:
-        registry.register(task.name, CommandTask(task))
-    except ValueError as error:
-        raise InvalidSpec([FieldError("/name", str(error))]) from None
+    registry.register(task.name, CommandTask(task))
 
 
 def _import(module: str) -> None:

@@ -1,4 +1,4 @@
-"""clr tasks, schedules."""
+"""clr schedules."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from clr import schedules as families
 from clr.cli import render, terminal
 from clr.cli.options import Json, Service, TokenFile, client
 from clr.errors import UnknownName
-
-
-def tasks(service: Service = None, token_file: TokenFile = None, json: Json = False) -> None:
-    """List what can be trained: tasks that workers announced."""
-    with client(service, token_file) as asked:
-        rows = list(asked.tasks())
-    terminal.document(rows) if json else terminal.data(render.tasks(rows))
 
 
 def schedules(

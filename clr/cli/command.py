@@ -40,7 +40,7 @@ OWN = {
         "Write a study's trials, curves or the finalists' rate traces as CSV, JSON or Parquet.",
     ),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
-    "tasks": Source("clr.cli.catalogue:tasks", "List what can be trained: tasks that workers announced."),
+    "tasks": Source("clr.cli.tasks:app", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
         "clr.cli.range_test:range_test",
         "Find base_lr and max_lr for a task: train along a ramp of rates, read the curves.",

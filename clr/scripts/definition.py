@@ -17,6 +17,7 @@ from clr.errors import FieldError, InvalidSpec
 from clr.protocol import Direction, Message, Name, TaskFacts
 from clr.scripts.files import RESERVED, Assignment
 from clr.spec import field_errors
+from clr.tasks import built_in_facts
 
 MODEL = "script"
 """The model of such a task: the script's own."""
@@ -168,9 +169,14 @@ def define(document: Mapping[str, Any]) -> TaskDefinition:
         made = TaskDefinition.model_validate(document)
     except ValidationError as error:
         raise InvalidSpec(field_errors(error)) from None
-    if wrong := [*_command_faults(made), *_option_faults(made), *_file_faults(made)]:
+    if wrong := [*_name_faults(made), *_command_faults(made), *_option_faults(made), *_file_faults(made)]:
         raise InvalidSpec(wrong)
     return made
+
+
+def _name_faults(made: TaskDefinition) -> Iterator[FieldError]:
+    if made.name in {facts.name for facts in built_in_facts()}:
+        yield FieldError("/name", f"{made.name!r} is a built-in task: name yours otherwise")
 
 
 def _command_faults(made: TaskDefinition) -> Iterator[FieldError]:
