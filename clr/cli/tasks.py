@@ -33,8 +33,8 @@ def add(
 ) -> None:
     """Make a script of yours a task of every worker that you start from now on.
 
-    The task file is checked and copied to CLR_TASKS (default ~/.config/clr/tasks); the script stays where it is. Add the
-    file again after you have changed it.
+    The task file is checked and copied to CLR_TASKS (default ~/.config/clr/tasks); the script stays where it is.
+    Add the file again after you have changed it.
     """
     from clr.scripts import added, definition
 
