@@ -112,11 +112,13 @@ class Run:
         planned = iteration > 0 and iteration % self.evaluate_every == 0
         return planned or iteration == self.iterations or iteration in self._asked.rungs
 
-    def report(self, iteration: int, **metrics: Any) -> bool:
+    def report(self, iteration: int, *, lr: float | None = None, **metrics: Any) -> bool:
         """Says how the model does on validation data; returns whether to stop training.
 
         Args:
             iteration: updates done [optimizer updates]: `scheduler.iteration`.
+            lr: the rate of the last update, in loops that set it themselves; `clr tasks check` compares it with the
+                schedule. With `scheduler` it is known.
             metrics: finite numbers by name, the task's metric among them; fractions, not percent.
 
         Returns:
@@ -130,9 +132,7 @@ class Run:
             raise InvalidRun("iteration", "must be the number of updates done, at least 1", iteration)
         if self._asked.metrics_file:
             updates = self._scheduler.iteration if self._scheduler is not None else None
-            rate = self._applied() if self._applied is not None else math.nan
-            lr = rate if math.isfinite(rate) else None
-            self._append(files.line(int(iteration), values, lr, updates))
+            self._append(files.line(int(iteration), values, self._last_rate() if lr is None else float(lr), updates))
         else:
             self._say(f"update {iteration} of {self.iterations}", values)
         return iteration >= self.iterations or self.stopping
@@ -154,6 +154,11 @@ class Run:
     def stopping(self) -> bool:
         """Whether the run shall end early: its worker ends, its study was cancelled, or it was pruned."""
         return bool(self._asked.stop_file) and Path(self._asked.stop_file).exists()
+
+    def _last_rate(self) -> float | None:
+        """What the scheduler's optimizer last used; None without one, or before its first update."""
+        rate = self._applied() if self._applied is not None else math.nan
+        return rate if math.isfinite(rate) else None
 
     def _append(self, text: str) -> None:
         with Path(self._asked.metrics_file).open("a", encoding="utf-8") as metrics:
