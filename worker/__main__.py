@@ -1,8 +1,6 @@
 """`python -m worker`: the command `clr worker` without the rest of the command line."""
 
-import typer
-
-from worker.commands import worker
+from worker.commands import application
 
 if __name__ == "__main__":
-    typer.run(worker)
+    application(prog_name="clr worker")

@@ -14,7 +14,7 @@ import typer
 from clr.client import Client, token_from_file
 from clr.errors import InvalidSpec, Unauthorized
 from worker import device as devices
-from worker import fleet, memory, neighbours, processes, task_sources
+from worker import fleet, install, memory, neighbours, processes, task_sources
 from worker.hours import Hours
 from worker.parent import end_with
 from worker.run import ExitCode, Options, default_checkpoints, run
@@ -81,6 +81,8 @@ def worker(
     Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 the training child does not start, 4 the token is missing or
     wrong, 5 service and worker speak different versions, 6 the service could not be reached for --max-offline.
     """
+    if context.invoked_subcommand is not None:
+        return
     _talk()
     if parent is not None:
         end_with(parent, signal.SIGTERM)
@@ -105,6 +107,23 @@ def worker(
         max_memory=_asked("--max-memory", memory.parse, max_memory),
     )
     raise typer.Exit(_run(service, token_file, options))
+
+
+def values(arguments: Sequence[str]) -> Mapping[str, Any]:
+    """The values of a command line of `clr worker`, checked but for what only its start can find out."""
+    alone = typer.Typer(add_completion=False)
+    alone.command("worker")(worker)
+    asked: Mapping[str, Any] = typer.main.get_command(alone).make_context("clr worker install", list(arguments)).params
+    _asked("--hours", Hours.parse, asked["hours"])
+    _asked("--max-memory", memory.parse, asked["max_memory"])
+    return asked
+
+
+application = typer.Typer(add_completion=False)
+application.callback(invoke_without_command=True)(worker)
+application.command("install", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    install.command(values)
+)
 
 
 def _talk() -> None:
