@@ -1,7 +1,7 @@
 """The Hugging Face Trainer as a task: it takes our scheduler, a callback reports.
 
 Usage: python examples/own_training/hf_trainer_script.py
-       clr worker --task-file examples/own_training/hf_trainer_script.yaml
+       clr worker --tasks examples/own_training/hf_trainer_script.yaml
 """
 
 import tempfile

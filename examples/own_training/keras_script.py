@@ -1,7 +1,7 @@
 """Keras 3 on torch as a task: a callback sets each update's rate, and reports.
 
 Usage: python examples/own_training/keras_script.py
-       clr worker --task-file examples/own_training/keras_script.yaml
+       clr worker --tasks examples/own_training/keras_script.yaml
 """
 
 import os

@@ -1,7 +1,7 @@
 """A Lightning module as a task: the scheduler steps per update, a callback reports.
 
 Usage: python examples/own_training/lightning_script.py
-       clr worker --task-file examples/own_training/lightning_script.yaml
+       clr worker --tasks examples/own_training/lightning_script.yaml
 """
 
 import warnings

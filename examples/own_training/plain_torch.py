@@ -1,7 +1,7 @@
 """A training script with mixed precision and accumulated gradients, on images. Six lines make it a task.
 
 Usage: python examples/own_training/plain_torch.py              (alone, with its own defaults)
-       clr worker --task-file examples/own_training/plain_torch.yaml
+       clr worker --tasks examples/own_training/plain_torch.yaml
 """
 
 import torch
