@@ -9,7 +9,7 @@ from clr.analysis.ramp import has_fallen
 from clr.errors import InvalidReport, ScriptDied
 from clr.protocol import Direction, TrialConfig
 from clr.results import Diverged, Evaluated, Evaluation, Event, Finished, Pruned
-from clr.scripts.files import Reported, Tested
+from clr.scripts.files import FinalReport, Reported
 
 MOST_BETWEEN = 1000
 """Reports between the planned ones that are kept; a script may report every update."""
@@ -41,13 +41,13 @@ class Account:
         """Whether everything that was asked for has been reported."""
         return self.iteration == self._config.iterations and (self._test is not None or not self._wants_test)
 
-    def take(self, report: Reported | Tested) -> Iterator[Event]:
+    def take(self, report: Reported | FinalReport) -> Iterator[Event]:
         """What a report means; a final event among it ends the trial.
 
         Raises:
             InvalidReport: it contradicts an earlier one, goes beyond the run, or lacks the task's metric.
         """
-        if isinstance(report, Tested):
+        if isinstance(report, FinalReport):
             yield from self._take_test(report)
             return
         if report.iteration > self._config.iterations and self._in_range_test and self.iteration:
@@ -120,7 +120,7 @@ class Account:
         elif self._has_fallen(report.iteration, value):
             yield self.finished()
 
-    def _take_test(self, report: Tested) -> Iterator[Event]:
+    def _take_test(self, report: FinalReport) -> Iterator[Event]:
         if (wrong := _not_finite(report.metrics)) is not None:
             yield Diverged(self.iteration, f"the script reported the test {wrong} as {report.metrics[wrong]}")
         elif self._wants_test:

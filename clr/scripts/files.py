@@ -65,7 +65,7 @@ class Assignment:
     model: str = ""
     model_options: Mapping[str, Any] = field(default_factory=dict)
     updates_per_epoch: int | None = None
-    rungs: Sequence[int] = ()
+    rungs: Sequence[int] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps({"version": VERSION, **asdict(self)}, indent=2), encoding="utf-8")
@@ -107,7 +107,7 @@ class Reported:
 
 
 @dataclass(frozen=True)
-class Tested:
+class FinalReport:
     """A line with metrics of the test split; a metric may be NaN or infinite."""
 
     metrics: Mapping[str, float]
@@ -123,12 +123,12 @@ def line(iteration: int, metrics: Mapping[str, Any], lr: float | None = None, up
     return json.dumps({"iteration": iteration, **metrics, **aside}) + "\n"
 
 
-def test_line(metrics: Mapping[str, Any]) -> str:
+def final_line(metrics: Mapping[str, Any]) -> str:
     """The test metrics as they are written: `{"test": {"accuracy": 0.92}}`."""
     return json.dumps({"test": dict(metrics)}) + "\n"
 
 
-def parse(text: str, number: int) -> Reported | Tested:
+def parse(text: str, number: int) -> Reported | FinalReport:
     """One reported line. JSON's null, and the words NaN and Infinity, are values that are not finite.
 
     Args:
@@ -147,7 +147,7 @@ def parse(text: str, number: int) -> Reported | Tested:
     if "test" in found:
         if not isinstance(found["test"], dict):
             raise InvalidReport(f'{at}: "test" must be an object of metrics, got {_short(found["test"])}')
-        return Tested(_metrics(found["test"], f"{at}: test"))
+        return FinalReport(_metrics(found["test"], f"{at}: test"))
     iteration = found.get("iteration")
     if isinstance(iteration, bool) or not isinstance(iteration, int) or iteration < 1:
         raise InvalidReport(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clr.errors import InvalidReport
-from clr.scripts.files import LONGEST_LINE, Reported, Tested, parse
+from clr.scripts.files import LONGEST_LINE, FinalReport, Reported, parse
 
 _PIECE = 1 << 20
 
@@ -21,7 +21,7 @@ class ReportReader:
     def __init__(self, path: Path) -> None:
         self._path, self._offset, self._number = path, 0, 0
 
-    def read(self, ended: bool = False) -> Iterator[Reported | Tested]:
+    def read(self, ended: bool = False) -> Iterator[Reported | FinalReport]:
         """What was added since the last call.
 
         Args:
@@ -53,14 +53,14 @@ class ReportReader:
         except FileNotFoundError:
             return b""
 
-    def _parsed(self, line: bytes) -> Iterator[Reported | Tested]:
+    def _parsed(self, line: bytes) -> Iterator[Reported | FinalReport]:
         self._number += 1
         if len(line) > LONGEST_LINE:
             raise InvalidReport(f"Line {self._number} of the script's metrics is longer than {LONGEST_LINE:,} bytes.")
         if line.strip():
             yield parse(line.decode("utf-8", errors="replace"), self._number)
 
-    def _torn(self, rest: bytes) -> Iterator[Reported | Tested]:
+    def _torn(self, rest: bytes) -> Iterator[Reported | FinalReport]:
         try:
             found = list(self._parsed(rest))
         except InvalidReport:

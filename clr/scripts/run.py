@@ -146,7 +146,7 @@ class Run:
         values = _checked(metrics)
         if self._asked.metrics_file:
             if self.test:
-                self._append(files.test_line(values))
+                self._append(files.final_line(values))
         else:
             self._say("test", values)
 
