@@ -177,7 +177,10 @@ class Reported(Message):
 
 
 class LedgerRow(Message):
-    """What one phase and arm was given and what came of it. `iterations`: trained; `seconds`: device time."""
+    """What one phase and arm was given and what came of it. `iterations`: trained; `seconds`: device time.
+
+    asked = trained + pruned + failed, once all have ended. saved: iterations that pruned trials did not train.
+    """
 
     phase: Phase
     arm: str
@@ -187,6 +190,8 @@ class LedgerRow(Message):
     iterations_asked: int
     iterations: int
     seconds: float
+    pruned: int = Field(default=0, description="trials that were ended early, being worse than others of their arm")
+    saved: int = Field(default=0, description="iterations that these did not train")
 
 
 class Price(Message):

@@ -7,9 +7,10 @@ content under the same token is answered as the first time. A batch answers one 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from clr.results import Checkpoint, Evaluation, Phase
 
@@ -72,10 +73,13 @@ class TrainingOptions(Message):
 
 
 class Rung(Message):
-    """Where a trial may be pruned: after `iteration` updates, where its metric is worse than `threshold`."""
+    """Where a trial is judged: evaluated after `iteration` updates, and pruned if its metric is worse than `threshold`.
+
+    threshold: None where there is nothing to compare with yet; the evaluation is what later trials are compared with.
+    """
 
     iteration: int = Field(ge=1)
-    threshold: float
+    threshold: float | None = None
 
 
 class TrialConfig(Message):
@@ -83,7 +87,7 @@ class TrialConfig(Message):
 
     `seed` sets initial weights, batch order and dropout; `split_seed` the cut into training and validation.
     `evaluate_every` [iterations]; the last iteration is always evaluated. `test`: read the test split once, at the end.
-    `rungs`: where a search trial may be pruned; they lie on evaluated iterations before the last.
+    `rungs`: where a search trial may be pruned, rising, before the last iteration; each is evaluated, too.
     """
 
     phase: Phase
@@ -102,6 +106,15 @@ class TrialConfig(Message):
     split_seed: int = Field(ge=0)
     test: bool = False
     rungs: tuple[Rung, ...] = ()
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> TrialConfig:
+        places = [rung.iteration for rung in self.rungs]
+        if any(later <= earlier for earlier, later in pairwise(places)) or (places and places[-1] >= self.iterations):
+            raise ValueError(f"rungs must rise and lie before the last iteration, {self.iterations}, got {places}")
+        if places and self.phase != "search":
+            raise ValueError(f"only search trials are pruned: a {self.phase} trial has no rungs, got {places}")
+        return self
 
 
 class Device(Message):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from clr import plan as plans
 from clr import schedules, search, search_space
-from clr.analysis import peak_interval, selection, stages
+from clr.analysis import peak_interval, pruning, selection, stages
 from clr.plan import ArmPlan, Plan, PlannedSlot
 from clr.protocol import TrialConfig
 from clr.resources import RangeTestResource
@@ -140,6 +140,7 @@ def _search(plan: Plan, arm: ArmPlan, replicate: int, interval: Interval, trials
         trials=arm.trials,
     )
     first = replicate * arm.trials + sum(arm.rounds[:opened])
+    rungs = pruning.of_round(plan, arm, points, own)
     return [
         PlannedSlot(
             phase="search",
@@ -148,7 +149,7 @@ def _search(plan: Plan, arm: ArmPlan, replicate: int, interval: Interval, trials
             position=k,
             number=plan.numbers.of("search", arm.name, first + k),
             params=point,
-            config=_config(plan, arm, point).model_copy(update={"seed": seed, "split_seed": seed}),
+            config=_config(plan, arm, point).model_copy(update={"seed": seed, "split_seed": seed, "rungs": rungs[k]}),
         )
         for k, point in enumerate(points)
     ]
@@ -172,6 +173,8 @@ def _observed(trial: Trial) -> search.Observed:
     """A search trial as its sampler is told of it."""
     if trial.outcome == "done" and trial.value is not None:
         return trial.params, trial.value
+    if trial.outcome == "pruned":
+        return trial.params, "pruned"
     return trial.params, None if trial.outcome == "diverged" else "failed"
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import statistics
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -33,8 +34,9 @@ from clr.spec import Range
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 Point = dict[str, float | int]
-Observed = tuple[Mapping[str, float], float | Literal["failed"] | None]
-"""A point and its validation value; None where the run diverged, "failed" where it has nothing to say."""
+Observed = tuple[Mapping[str, float], float | Literal["pruned", "failed"] | None]
+"""A point and its validation value; None where the run diverged, "pruned" where it was ended early for being worse than
+usual, "failed" where it has nothing to say."""
 STATEFUL = ("qmc", "cma-es")
 FILLER = "(nothing depends on it)"
 Distributions = dict[str, optuna.distributions.BaseDistribution]
@@ -57,7 +59,9 @@ def suggest(
         size: points asked for. sampler: "tpe", "random", "qmc", "cma-es", "gp" or "grid". seed: of the study's
             samplers. direction: "maximize" or "minimize" the validation value. trials: of the whole search ("grid").
 
-    A diverged run counts as the worst finite value of its arm; runs that failed are told to no sampler.
+    A diverged run counts as the worst finite value of its arm, a pruned one as the median of them: that it would have
+    stayed below it is all that is known, and its value at the rung is of another length of run. Runs that failed are
+    told to no sampler.
 
     Raises:
         MissingExtra: "gp" where torch is not installed.
@@ -98,13 +102,25 @@ def _sampler(name: str, seed: int, round_: int) -> optuna.samplers.BaseSampler:
 
 
 def _told(rounds: Sequence[Sequence[Observed]], direction: Direction) -> list[tuple[Mapping[str, float], float]]:
-    """Points with a value, a diverged one's being the worst finite value; () while there is none."""
-    seen = [(point, value) for round_ in rounds for point, value in round_ if value != "failed"]
-    finite = [value for _, value in seen if isinstance(value, float | int)]
-    if not finite:
+    """Points with a value, those that stand in for one included; () while there is none."""
+    stand_ins = _stand_ins(rounds, direction)
+    if not stand_ins:
         return []
-    worst = min(finite) if direction == "maximize" else max(finite)
-    return [(point, float(value) if isinstance(value, float | int) else worst) for point, value in seen]
+    seen = [(point, value) for round_ in rounds for point, value in round_ if value != "failed"]
+    return [(point, float(value) if isinstance(value, float | int) else stand_ins[value]) for point, value in seen]
+
+
+def _stand_ins(rounds: Sequence[Sequence[Observed]], direction: Direction) -> dict[str | None, float]:
+    """What a diverged (None) and a pruned trial count as; {} while no value is finite.
+
+    The median is one of the values, of two the worse.
+    """
+    finite = [float(value) for round_ in rounds for _, value in round_ if isinstance(value, float | int)]
+    if not finite:
+        return {}
+    if direction == "maximize":
+        return {None: min(finite), "pruned": statistics.median_low(finite)}
+    return {None: max(finite), "pruned": statistics.median_high(finite)}
 
 
 def _finished(point: Mapping[str, float], value: float, distributions: Distributions) -> optuna.trial.FrozenTrial:
@@ -127,7 +143,7 @@ def _replayed(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(direction=direction, sampler=_stateful(sampler, seed, history))
         for r, round_ in enumerate(history):
-            _tell(study, [study.ask(distributions) for _ in round_], round_, _worst(history[: r + 1], direction))
+            _tell(study, [study.ask(distributions) for _ in round_], round_, _stand_ins(history[: r + 1], direction))
         asked = [study.ask(distributions) for _ in range(size)]
     return [{name: trial.params[name] for name in space} for trial in asked]
 
@@ -140,15 +156,15 @@ def _stateful(name: str, seed: int, history: Sequence[Sequence[Observed]]) -> op
     return optuna.samplers.CmaEsSampler(seed=seed % 2**32, n_startup_trials=max(1, startup), independent_sampler=first)
 
 
-def _worst(rounds: Sequence[Sequence[Observed]], direction: Direction) -> float | None:
-    values = [value for _, value in _told(rounds, direction)]
-    return (min(values) if direction == "maximize" else max(values)) if values else None
-
-
-def _tell(study: optuna.Study, asked: Sequence[optuna.Trial], round_: Sequence[Observed], worst: float | None) -> None:
+def _tell(
+    study: optuna.Study,
+    asked: Sequence[optuna.Trial],
+    round_: Sequence[Observed],
+    stand_ins: Mapping[str | None, float],
+) -> None:
     for trial, (_, value) in zip(asked, round_, strict=True):
-        told = worst if value is None else value
-        if told is None or isinstance(told, str):
+        told = value if isinstance(value, float | int) else stand_ins.get(value)
+        if told is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             study.tell(trial, told)

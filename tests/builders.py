@@ -129,6 +129,19 @@ def failed(granted: Lease, outcome: str = "failed", **result: Any) -> Result:
     return Result(slot=granted.slot, fence=granted.fence, outcome=outcome, **{"reason": "why", **result})
 
 
+def pruned(granted: Lease, iteration: int, curve: dict[int, float], **result: Any) -> Result:
+    """A search trial that ended at a rung, with the accuracies that it had reached."""
+    evaluations = tuple(Evaluation(at, {"accuracy": value}) for at, value in curve.items())
+    fields = {"value": curve[iteration], "evaluations": evaluations, "reason": "worse", "seconds": 1.0, **result}
+    return Result(slot=granted.slot, fence=granted.fence, outcome="pruned", iteration=iteration, **fields)
+
+
+def at_rungs(granted: Lease, value: float) -> tuple[Evaluation, ...]:
+    """Evaluations of the same accuracy at every rung and at the last iteration."""
+    places = [*(rung.iteration for rung in granted.config.rungs), granted.config.iterations]
+    return tuple(Evaluation(iteration, {"accuracy": value}) for iteration in places)
+
+
 def run(database: Database, worker: str) -> list[Lease]:
     """Runs whatever can be leased until nothing is; returns the leases in order."""
     granted: list[Lease] = []

@@ -172,6 +172,8 @@ class Trainer:
                     return messages.Finished(iteration=iteration, value=value, test=dict(test), provenance=provenance)
                 case results.Diverged(iteration, reason):
                     return messages.Diverged(iteration=iteration, reason=reason, provenance=provenance)
+                case results.Pruned(iteration, value):
+                    return messages.Pruned(iteration=iteration, value=value, provenance=provenance)
                 case results.Interrupted(iteration):
                     return messages.Interrupted(iteration=iteration, provenance=provenance)
         raise RuntimeError("training ended without a final event")

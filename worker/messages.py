@@ -1,7 +1,7 @@
 """What a supervisor and its training child say to each other, as JSON over a socket pair (pydantic values).
 
 The child says `Ready` once, then for each `Train` any number of `Alive`, `Evaluated` and `Saved`, then exactly one of
-`Finished`, `Diverged`, `Interrupted`, `Described`, `Failed`; after `Raised` it exits.
+`Finished`, `Diverged`, `Pruned`, `Interrupted`, `Described`, `Failed`; after `Raised` it exits.
 """
 
 from __future__ import annotations
@@ -83,6 +83,13 @@ class Diverged(Ending):
     reason: str
 
 
+class Pruned(Ending):
+    """At a rung of its config its metric, `value`, was worse than the threshold."""
+
+    kind: Literal["pruned"] = "pruned"
+    value: float
+
+
 class Interrupted(Ending):
     kind: Literal["interrupted"] = "interrupted"
 
@@ -106,7 +113,7 @@ class Raised(Ending):
     reason: str
 
 
-Ended = Finished | Diverged | Interrupted | Described | Failed | Raised
+Ended = Finished | Diverged | Pruned | Interrupted | Described | Failed | Raised
 Said = Ready | Alive | Evaluated | Saved | Ended
 Asked = Train | Stop | Discard
 

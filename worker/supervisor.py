@@ -1,8 +1,8 @@
 """The supervisor of one training child: it runs attempts one after another, whatever becomes of the child.
 
-An attempt ends in one of these ways: the child says how (done, diverged, failed); it died or hung (crashed, and a new
-child is started); or it was stopped, because the lease was lost, the study was cancelled, this worker shall end, or the
-device is no longer to be used.
+An attempt ends in one of these ways: the child says how (done, diverged, pruned, failed); it died or hung (crashed, and
+a new child is started); or it was stopped, because the lease was lost, the study was cancelled, this worker shall end,
+or the device is no longer to be used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clr.protocol import Holding, Lease, Result
+from clr.protocol import Holding, Lease, Result, TrialConfig
 from worker import messages
 from worker.availability import Permission
 from worker.link import CutOff, Link, Refused, Taken, Told
@@ -293,7 +293,7 @@ class _Attempt:
                 self.raised = reason  # its exit follows, and with it the traceback
             case messages.Interrupted():
                 self._stopped()
-            case messages.Finished() | messages.Diverged() | messages.Described() | messages.Failed():
+            case messages.Ending():
                 self._ended(message)
 
     def exited(self, code: int) -> None:
@@ -323,7 +323,7 @@ class _Attempt:
         end, lease = self.end, self.lease
         how = "stopped" if self.taken else end.outcome if isinstance(end, Result) else "released"
         logger.info("slot %d (%s, trial %d): %s, %s", lease.slot, lease.study, lease.number, how, reply)
-        settled = reply == "cancelled" or (reply == "accepted" and how in ("done", "diverged", "failed"))
+        settled = reply == "cancelled" or (reply == "accepted" and how in ("done", "diverged", "pruned", "failed"))
         if settled and (self.saved or lease.resume is not None):
             self.child.ask(messages.Discard(folder=_folder(lease)))
 
@@ -335,7 +335,7 @@ class _Attempt:
         else:
             self._finish("crashed", reason="it stopped without being asked")
 
-    def _ended(self, message: messages.Finished | messages.Diverged | messages.Described | messages.Failed) -> None:
+    def _ended(self, message: messages.Ending) -> None:
         seconds, provenance, at = message.seconds, message.provenance, message.iteration
         match message:
             case messages.Finished(value=value, test=test):
@@ -344,10 +344,13 @@ class _Attempt:
                 self._finish("done", facts=facts, seconds=seconds, provenance=provenance)
             case messages.Diverged(reason=reason):
                 self._finish("diverged", iteration=at, reason=reason, seconds=seconds, provenance=provenance)
+            case messages.Pruned(value=value):
+                why = _worse(self.lease.config, at, value)
+                self._finish("pruned", iteration=at, value=value, reason=why, seconds=seconds, provenance=provenance)
             case messages.Failed(reason=reason):
                 self._finish("failed", reason=reason, tail=self.child.tail.text(), seconds=seconds)
 
-    def _finish(self, outcome: Literal["done", "diverged", "failed", "crashed"], **known: object) -> None:
+    def _finish(self, outcome: Literal["done", "diverged", "pruned", "failed", "crashed"], **known: object) -> None:
         known.setdefault("iteration", self.iteration)
         holding = self.holding
         self.end = Result(slot=holding.slot, fence=holding.fence, outcome=outcome, **known)
@@ -360,6 +363,12 @@ class _Attempt:
 def _folder(lease: Lease) -> str:
     """Where a slot's checkpoints lie; a study's id is no other's, also where two services share a root."""
     return f"{lease.study}-slot-{lease.slot}"
+
+
+def _worse(config: TrialConfig, iteration: int, value: float) -> str:
+    """Why a trial was pruned."""
+    (threshold,) = (rung.threshold for rung in config.rungs if rung.iteration == iteration)
+    return f"at iteration {iteration} its validation metric was {value:.4g}, worse than {threshold:.4g}"
 
 
 def _exit_reason(code: int) -> str:

@@ -44,6 +44,27 @@ def _row(phase: Phase, arm: str, trials: Sequence[Trial], asked: int, iterations
         iterations_asked=iterations_asked,
         iterations=sum(trained(trial) for trial in trials),
         seconds=sum(trial.seconds for trial in sorted(trials, key=lambda trial: trial.number)),
+        pruned=sum(trial.outcome == "pruned" for trial in trials),
+        saved=sum(trial.iterations - trained(trial) for trial in trials if trial.outcome == "pruned"),
+    )
+
+
+def saved(rows: Sequence[LedgerRow]) -> str:
+    """What pruning saved of the search, in a sentence; "" where nothing was pruned.
+
+    >>> row = LedgerRow(phase="search", arm="a", asked=4, trained=3, failed=0, iterations_asked=400, iterations=350,
+    ...                 seconds=2.0, pruned=1, saved=50)
+    >>> saved([row])
+    'Pruning ended 1 of 4 search trials early and saved 50 of 400 iterations (12 %).'
+    """
+    search = [row for row in rows if row.phase == "search"]
+    pruned, spared = sum(row.pruned for row in search), sum(row.saved for row in search)
+    if not pruned:
+        return ""
+    asked, iterations = sum(row.asked for row in search), sum(row.iterations_asked for row in search)
+    return (
+        f"Pruning ended {pruned} of {asked} search trials early and saved {spared} of {iterations} iterations "
+        f"({100 * spared / iterations:.0f} %)."
     )
 
 

@@ -78,6 +78,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
     ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
     ladder = lengths.rankings(plan, trials, made.names) if status == "confirmed" else ()
     reported = _reported(plan, made, ranked, trials)
+    ledger = accounts.ledger(plan, trials)
     return Answer(
         study=study,
         status=status,
@@ -90,7 +91,11 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
         target_reason=target.why_none(plan, trials, confirmed_all=status == "confirmed"),
         iterations=plan.iterations,
-        notes=(*_notes(plan, ranked, settled), *extensions.notes(plan, trials, asked, status)),
+        notes=(
+            *_notes(plan, ranked, settled),
+            *extensions.notes(plan, trials, asked, status),
+            *filter(None, [accounts.saved(ledger)]),
+        ),
         settings=settings,
         action=made.action,
         recommended=made.arm,
@@ -101,7 +106,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         level=made.level,
         identical=made.identical,
         noisy=made.noisy,
-        ledger=accounts.ledger(plan, trials),
+        ledger=ledger,
         unequal=accounts.unequal(plan) or accounts.starved(plan, trials, made.names),
         price=price.of(study, plan, made, ranked, trials, interval) if interval else None,
         reported=reported,

@@ -48,9 +48,9 @@ def expected_best(values: ArrayLike, k: int, direction: Direction = "maximize") 
 def curve(plan: Plan, search: Sequence[Trial]) -> tuple[TuningPoint, ...]:
     """What 1, 2, 4, 8 ... trials of an arm are expected to find, from those that were drawn at random.
 
-    These are the first round of its search, or where the sampler is random every round in the interval that was
-    searched at first; a diverged trial stands as the worst finite value. () where none finished, or nothing was drawn
-    at random (grid, qmc).
+    These are the first round of its search, which is never pruned, or where the sampler is random and nothing is pruned
+    (survivors are no random draw) every round in the interval that was searched at first; a diverged trial stands as
+    the worst finite value. () where none finished, or nothing was drawn at random (grid, qmc).
     """
     rounds = _random_rounds(plan, search)
     drawn = [t for t in search if t.outcome in ("done", "diverged") and t.round in rounds]
@@ -64,7 +64,7 @@ def curve(plan: Plan, search: Sequence[Trial]) -> tuple[TuningPoint, ...]:
 
 
 def _random_rounds(plan: Plan, search: Sequence[Trial]) -> range:
-    if plan.sampler in RANDOM_AT_FIRST:
+    if plan.sampler in RANDOM_AT_FIRST or (plan.sampler == "random" and plan.pruner != "none"):
         return range(1)
     if plan.sampler != "random" or not search:
         return range(0)

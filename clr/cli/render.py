@@ -22,7 +22,7 @@ from clr.results import Phase
 PHASES: dict[Phase, str] = {
     "describe": "look at the task", "range-test": "range test", "search": "search", "confirm": "confirm",
 }  # fmt: skip
-REMARKED = ("running", "diverged", "failed", "cancelled")
+REMARKED = ("running", "diverged", "pruned", "failed", "cancelled")
 
 
 def progress(study: StudyResource) -> RenderableType:
@@ -58,7 +58,7 @@ def _by_phase(rows: Sequence[PhaseProgress]) -> dict[Phase, list[PhaseProgress]]
 
 
 def _ended(counts: PhaseProgress | StudySummary | object) -> int:
-    return sum(getattr(counts, name) for name in ("done", "diverged", "failed"))
+    return sum(getattr(counts, name) for name in ("done", "diverged", "pruned", "failed"))
 
 
 def _remarks(parts: Sequence[PhaseProgress]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from clr import optimizers, search_space
+from clr.plan import notes
 from clr.plan.numbers import Numbers
 from clr.protocol import Message, TaskFacts, TrialConfig
 from clr.results import Phase, Trial
@@ -126,6 +126,7 @@ class Plan(Message):
     lengths: tuple[float, ...] = ()
     target_seeds: tuple[int, ...] = ()
     replicates: int = 1
+    pruner: Literal["none", "median", "asha"] = "none"
     extensions: tuple[PlanExtension, ...] = ()
 
     def arm(self, name: str) -> ArmPlan:
@@ -261,13 +262,13 @@ def iterations(spec: StudySpec, facts: TaskFacts) -> int:
 def make(spec: StudySpec, facts: TaskFacts) -> Plan:
     """The plan of a spec that `check` found nothing wrong with."""
     length, epoch = iterations(spec, facts), epoch_iterations(facts, spec.batch_size)
-    cycles, long_enough = search_space.cycle_range(length, epoch)
+    cycles, _ = search_space.cycle_range(length, epoch)
     (search_seed,), (sampler_seed,) = seeds(spec.seed, "search", 1), seeds(spec.seed, "sampler", 1)
     given = spec.bounds if isinstance(spec.bounds, Interval) else None
     base = _base(spec, facts, length, search_seed)
     ramp = _range_test(spec, epoch) if given is None else None
     arms = tuple(arm_plan(arm, spec, given or SGD_INTERVAL, cycles) for arm in spec.arms)
-    return Plan(
+    plan = Plan(
         facts=facts,
         base=base,
         epoch_iterations=epoch,
@@ -282,7 +283,7 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         confirm_seeds=seeds(spec.seed, "confirm", spec.confirm_seeds * spec.replicates),
         baseline=spec.baseline_arm,
         target=spec.target,
-        notes=(*_notes(spec, arms, length, epoch, cycles, long_enough), *_test_notes(facts)),
+        notes=(),
         margin=spec.margin,
         confirm=spec.confirm,
         looks=spec.looks,
@@ -290,7 +291,9 @@ def make(spec: StudySpec, facts: TaskFacts) -> Plan:
         lengths=spec.lengths,
         target_seeds=seeds(spec.seed, "target", spec.target_seeds),
         replicates=spec.replicates,
+        pruner=spec.pruner,
     )
+    return plan.changed(notes=notes.of(plan, spec.trials))
 
 
 def describe_slot(spec: StudySpec) -> PlannedSlot:
@@ -366,34 +369,3 @@ def arm_plan(arm: ArmSpec, spec: StudySpec, interval: Interval, cycles: tuple[in
     return ArmPlan(
         name=arm.name, family=arm.family, constants=constants, parameters=parameters, ranges=arm.search, rounds=trials
     )
-
-
-def _test_notes(facts: TaskFacts) -> Iterator[str]:
-    if not facts.test_size:
-        yield (
-            f"{facts.name} has no test split: a confirmed value is the last validation {facts.metric} of a fresh seed, "
-            "on the data that parameters were chosen on."
-        )
-
-
-def _notes(
-    spec: StudySpec, arms: Sequence[ArmPlan], length: int, epoch: int, cycles: tuple[int, int], long_enough: bool
-) -> Iterator[str]:
-    cyclic = [arm.name for arm in arms if "cycles" in search_space.coordinates(arm.family)]
-    if cyclic and not long_enough:
-        yield (
-            f"{length} iterations are {length / epoch:.3g} epochs: too short for a cycle with a step size of "
-            f"2 epochs, so {', '.join(cyclic)} search {cycles[0]} to {cycles[1]} cycles."
-        )
-    for arm in arms:
-        step_size = arm.parameters.get("step_size")
-        if not isinstance(step_size, int | float) or "cycles" not in search_space.coordinates(arm.family):
-            continue
-        if length % (2 * step_size):
-            yield f"{arm.name}: a run of {length} iterations does not end at the end of a cycle of 2 x {step_size:g}."
-    for arm in arms:
-        if "peak_lr" in arm.ranges:
-            yield f"{arm.name} searches its peak rate in a range of its own, not in that of the other arms."
-    single = [arm.name for arm in arms if arm.trials == 1]
-    if single and spec.trials > 1:
-        yield f"Nothing is searched in {', '.join(single)}: one search trial each."

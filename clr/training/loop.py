@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clr.protocol import TrialConfig
-from clr.results import Checkpoint, Diverged, Evaluated, Evaluation, Event, Finished, Interrupted, Saved
+from clr.results import Checkpoint, Diverged, Evaluated, Evaluation, Event, Finished, Interrupted, Pruned, Saved
 from clr.tasks import registry
 from clr.tasks.base import Task
 from clr.training.checkpoint import CheckpointStore
@@ -38,9 +38,10 @@ def train(
 ) -> Iterator[Event]:
     """Runs one trial and yields what happens.
 
-    Every `evaluate_every` iterations, and at the last, an `Evaluated` on the validation split; after it a `Saved` where
-    `checkpoint_seconds` have passed since the last one. Then exactly one of `Finished`, `Diverged`, `Interrupted`.
-    In a range test the stop rule of `clr.training.range_test` may finish the run early; later evaluations are absent.
+    Every `evaluate_every` iterations, at each rung and at the last, an `Evaluated` on the validation split; after it a
+    `Saved` where `checkpoint_seconds` have passed since the last one. Then exactly one of `Finished`, `Diverged`,
+    `Pruned` (at a rung the metric was worse than the threshold) and `Interrupted`. In a range test the stop rule of
+    `clr.training.range_test` may finish the run early; later evaluations are absent.
 
     Diverged is a loss that is NaN, infinite or above 10,000 x max(first loss, 1), or a validation metric that is not
     finite; its iteration is that update's, counted from 1.
@@ -82,9 +83,7 @@ def _events(trial: LiveTrial, saver: _Saver, resume: Checkpoint | None, interrup
         trial.restore(saver.store.load(resume))
     update, config = trial.updates(), trial.config
     while trial.iteration < config.iterations and not trial.stopped:
-        until = min(
-            config.iterations, trial.iteration // config.evaluate_every * config.evaluate_every + config.evaluate_every
-        )
+        until = _next_evaluation(config, trial.iteration)
         if diverged := _advance(trial, update, until, interrupt):
             yield diverged
             return
@@ -98,9 +97,27 @@ def _events(trial: LiveTrial, saver: _Saver, resume: Checkpoint | None, interrup
             return
         trial.values.append(evaluation.metrics[trial.task.metric])
         yield Evaluated(evaluation)
+        if pruned := _pruned(trial):
+            yield pruned
+            return
         if trial.iteration < config.iterations and saver.due():
             yield from saver.save(trial)
     yield Finished(trial.iteration, trial.values[-1], trial.test())
+
+
+def _next_evaluation(config: TrialConfig, iteration: int) -> int:
+    """The first evaluated iteration after this one: a multiple of `evaluate_every`, a rung, or the last."""
+    regular = (iteration // config.evaluate_every + 1) * config.evaluate_every
+    return min(config.iterations, regular, *(rung.iteration for rung in config.rungs if rung.iteration > iteration))
+
+
+def _pruned(trial: LiveTrial) -> Pruned | None:
+    """The end of a trial that has just been evaluated at a rung, and was worse there than its threshold."""
+    sign, value = (1.0 if trial.task.direction == "maximize" else -1.0), trial.values[-1]
+    for rung in trial.config.rungs:
+        if rung.iteration == trial.iteration and rung.threshold is not None and sign * value < sign * rung.threshold:
+            return Pruned(trial.iteration, value)
+    return None
 
 
 def _advance(

@@ -45,8 +45,13 @@ def distributions(plan: Plan, arm: str, interval: Interval) -> dict[str, BaseDis
 
 
 def of_slot(trial: Trial, metric: str, varied: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    """A search or confirm slot that has ended; diverged and failed ones say why in the attribute of that name."""
+    """A search or confirm slot that has ended; any but a finished one says why in the attribute of its outcome.
+
+    A pruned one has the last value that it reached, as where Optuna itself prunes.
+    """
     complete = trial.outcome == "done" and trial.value is not None
+    curve = {e.iteration: e.metrics[metric] for e in trial.curve if metric in e.metrics}
+    pruned = trial.outcome == "pruned" and bool(curve)
     attributes: dict[str, Any] = {
         "slot": trial.number,
         "round": trial.round,
@@ -60,12 +65,12 @@ def of_slot(trial: Trial, metric: str, varied: Mapping[str, BaseDistribution]) -
     if not complete:
         attributes[str(trial.outcome)] = trial.reason
     return create_trial(
-        state=TrialState.COMPLETE if complete else TrialState.FAIL,
-        value=trial.value if complete else None,
+        state=TrialState.COMPLETE if complete else TrialState.PRUNED if pruned else TrialState.FAIL,
+        value=trial.value if complete else curve[max(curve)] if pruned else None,
         params=dict(trial.params),
         distributions=dict(varied),
         user_attrs=attributes,
-        intermediate_values={e.iteration: e.metrics[metric] for e in trial.curve if metric in e.metrics},
+        intermediate_values=curve,
     )
 
 

@@ -48,6 +48,8 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
         return ("accepted", _ended_round(connection, slot)) if same else ("conflict", None)
     if slot.outcome is not None:  # given up when the third lease ran out
         return "lease-lost", None
+    if result.outcome == "pruned" and not _has_rung(slot, result):
+        return "conflict", None
     if reports.contradicts(connection, result.slot, result.fence, result.evaluations):
         return "conflict", None
     reports.store(connection, result.slot, result.fence, result.evaluations)
@@ -81,10 +83,16 @@ def _locked(connection: Connection, result: Result) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def _has_rung(slot: Row[Any], result: Result) -> bool:
+    """Whether the slot may be pruned where the result says that it was: never in confirm, which has no rungs."""
+    rungs = [rung for rung in slot.config.get("rungs", ()) if rung["threshold"] is not None]
+    return any(rung["iteration"] == result.iteration for rung in rungs)
+
+
 def _same(attempt: Row[Any], slot: Row[Any], result: Result) -> bool:
     if attempt.how != result.outcome:
         return False
-    return result.outcome != "done" or (slot.value == result.value and (slot.test or {}) == result.test)
+    return result.outcome not in ("done", "pruned") or (slot.value == result.value and (slot.test or {}) == result.test)
 
 
 def _end(connection: Connection, worker: str, result: Result, reason: str) -> str:

@@ -44,13 +44,18 @@ def open(database: Database, study: str) -> int:
         stored = studies.read(connection, study)
         if stored.ended_at is not None:
             return 0
-        trials = slots.read(connection, study, curves="range-test")
+        trials = slots.read(connection, study, curves=_curves(stored.plan))
         found = _found_facts(connection, study) if stored.plan is None else None
     step = _after_describe(stored, trials, found) if stored.plan is None else _after_rounds(stored.plan, trials)
     if not step.slots and not step.end:
         return 0
     with database.write() as connection:
         return _take(connection, study, step)
+
+
+def _curves(plan: Plan | None) -> slots.Curves:
+    """Those of a search are many, and a round depends on them only where they set its trials' thresholds."""
+    return "range-test" if plan is None or plan.pruner == "none" else "search"
 
 
 def _found_facts(connection: Connection, study: str) -> TaskFacts | None:
@@ -80,7 +85,7 @@ def _after_rounds(plan: Plan, trials: tuple[Trial, ...]) -> Step:
 
 
 def _why_nothing(trials: tuple[Trial, ...]) -> str:
-    ended = [trial for trial in trials if trial.reason]
+    ended = [trial for trial in trials if trial.reason and trial.outcome in ("failed", "diverged")]
     last = f" The last one: {ended[-1].reason}" if ended else ""
     return f"No arm could be confirmed: {len(ended)} of {len(trials)} trials failed or diverged.{last}"
 

@@ -18,8 +18,9 @@ from service.store.database import Database
 from service.store.dialect import insert_missing
 from service.store.schema import attempts, evaluations, slots, studies
 
-Curves = Literal["none", "range-test", "ends", "all"]
-"""Which evaluations come with trials. ends: the range test's curves, and the last evaluation of every other trial."""
+Curves = Literal["none", "range-test", "search", "ends", "all"]
+"""Which evaluations come with trials. search: the curves of range test and search, which a pruned search goes on from.
+ends: the range test's curves, and the last evaluation of every other trial."""
 _FOR_A_TRIAL = [column for column in slots.c if column.name not in ("config", "provenance", "facts")]
 
 
@@ -140,6 +141,8 @@ def _curves(connection: Connection, study: str, curves: Curves) -> Mapping[int, 
     query, ramps = _evaluations().join(slots).where(slots.c.study == study), slots.c.phase == "range-test"
     if curves == "all":
         return _grouped(connection.execute(query).all())
+    if curves == "search":
+        return _grouped(connection.execute(query.where(slots.c.phase.in_(["range-test", "search"]))).all())
     whole = connection.execute(query.where(ramps)).all()
     # A query of its own: under an OR the databases would look at every evaluation.
     ends = query.where(~ramps, evaluations.c.iteration == _last_iteration())

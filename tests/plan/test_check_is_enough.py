@@ -38,6 +38,7 @@ SPECS = st.fixed_dictionaries(
         "trials": st.sampled_from([1, 2, 5]),
         "optimizer": st.sampled_from(["sgd", "adam"]),
         "sampler": st.sampled_from(["random", "grid", "qmc", "cma-es", "tpe"]),
+        "pruner": st.sampled_from(["none", "median", "asha"]),
         "confirm": st.sampled_from(["all", "finalists"]),
         "looks": st.sampled_from([[], [2], [2, 9]]),
         "lengths": st.sampled_from([[], [1.0], [1e-9, 0.5, 1.0], [0.1, 0.99, 1.0]]),

@@ -1,6 +1,7 @@
 """clr.search: a round is a pure function of the arm's earlier rounds."""
 
 import math
+import statistics
 import warnings
 from collections.abc import Callable
 
@@ -122,7 +123,7 @@ def test_a_failed_run_is_told_to_no_sampler_and_still_counts_as_asked(sampler: s
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cma-es", "grid"])
-@pytest.mark.parametrize("outcome", [None, "failed"])
+@pytest.mark.parametrize("outcome", [None, "pruned", "failed"])
 def test_a_round_without_any_value_is_followed_by_another(sampler: str, outcome: str | None) -> None:
     history = [[(point, outcome) for point, _ in run([6], sampler)[0]]]
 
@@ -168,6 +169,31 @@ def test_cma_es_is_told_of_a_diverged_run_as_the_worst_finite_value() -> None:
     worst = min(v for _, v in [*second[2:], *first])
     assert after(None) == after(worst)
     assert after(None) != after("failed")
+
+
+@pytest.mark.parametrize(("direction", "median"), [("maximize", 0.53), ("minimize", 0.54)])
+def test_a_pruned_run_counts_as_the_median_of_the_finished_ones_the_worse_of_two(direction: str, median: float) -> None:
+    values = [None, "pruned", 0.52, 0.53, 0.54, 0.9]
+    history = [[({"peak_lr": 10 ** (-k / 2), "ratio": 0.1, "cycles": 2}, v) for k, v in enumerate(values)]]
+    worst = {"maximize": 0.52, "minimize": 0.9}[direction]
+    told = [[(point, {"pruned": median, None: worst}.get(v, v)) for point, v in history[0]]]
+    arguments = {"sampler": "tpe", "seed": 3, "direction": direction}
+
+    assert search.suggest(SPACE, history, 4, **arguments) == search.suggest(SPACE, told, 4, **arguments)
+    best = {"maximize": 0.9, "minimize": 0.52}[direction]
+    flattered = [[(point, best if v == "pruned" else v) for point, v in history[0]]]
+    assert search.suggest(SPACE, history, 4, **arguments) != search.suggest(SPACE, flattered, 4, **arguments)
+
+
+def test_cma_es_is_told_of_a_pruned_run_as_the_median() -> None:
+    first, second = run([6, 8], "cma-es")
+
+    def after(replaced: object) -> list:
+        told = [first, [(point, replaced if k < 2 else v) for k, (point, v) in enumerate(second)]]
+        return search.suggest(SPACE, told, 4, sampler="cma-es", seed=1, direction="maximize")
+
+    assert after("pruned") == after(statistics.median_low(v for _, v in [*second[2:], *first]))
+    assert after("pruned") not in (after(None), after("failed"))
 
 
 def test_an_arm_whose_runs_all_diverged_still_gets_its_next_round() -> None:

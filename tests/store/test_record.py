@@ -1,6 +1,6 @@
 import optuna
 import pytest
-from builders import FACTS, a_study, a_worker, done, failed, finish, lease, run
+from builders import FACTS, a_study, a_worker, at_rungs, done, failed, finish, lease, pruned, run
 from optuna.trial import TrialState
 from sqlalchemy import update
 
@@ -75,6 +75,23 @@ def test_a_trial_that_came_to_nothing_is_a_fail_that_says_why(database, outcome)
 
     assert (first.state, first.user_attrs[outcome]) == (TrialState.FAIL, "NaN")
     assert second.state is TrialState.COMPLETE
+
+
+def test_a_pruned_trial_is_pruned_there_too_with_the_values_that_it_reached(database):
+    """As where Optuna prunes itself: its value is the last one."""
+
+    def ends(granted):
+        if judged := [rung for rung in granted.config.rungs if rung.threshold is not None]:
+            return pruned(granted, judged[0].iteration, {20: 0.3, judged[0].iteration: 0.4})
+        return done(granted, 0.9, evaluations=at_rungs(granted, 0.5))
+
+    study = ended(database, ends, trials=20, pruner="median")
+
+    recorded = loaded(database, f"{study}/search/fixed").trials
+    assert [t.state for t in recorded] == [TrialState.COMPLETE] * 10 + [TrialState.PRUNED] * 10
+    assert {(t.value, *t.intermediate_values.items()) for t in recorded[10:]} == {(0.4, (20, 0.3), (25, 0.4))}
+    assert recorded[10].user_attrs["pruned"] == "worse"
+    assert loaded(database, study).best_trial.value == 0.9
 
 
 def test_an_arm_that_ranks_below_a_worse_mean_is_not_the_best_trial(database):
