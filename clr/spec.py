@@ -251,11 +251,13 @@ class Extension(SpecPart):
     """What is added to a study; at least one thing.
 
     `peak_lr`: where every arm's peak rate is searched from now on: a wider interval, in which the new trials lie.
+    `max_device_hours`: that the whole study may take from now on; left out: as before.
     """
 
     trials: int = Field(default=0, ge=0, le=MAX_TRIALS_PER_ARM, description="search trials more of each arm")
     confirm_seeds: int = Field(default=0, ge=0, le=MAX_SEEDS, description="seeds more of each confirmed arm")
     peak_lr: Interval | None = Field(default=None, description="wider interval of every arm's peak rate")
+    max_device_hours: float | None = Field(default=None, gt=0, le=1e6, description="for the whole study; as before")
 
     @model_validator(mode="after")
     def _something(self) -> Extension:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -138,12 +139,24 @@ def record_answer(database: Database, study: str) -> int:
         if stored.ended_at is None or stored.recorded_at is not None or stored.plan is None:
             return 0
         found = answer.answer(study, stored.plan, trials, ended=True)
-        arms = optuna_trials.of_arms(found)
-        written = _add_missing(database.optuna_storage(), study, stored.plan, arms, key="arm")
+        arms, storage = optuna_trials.of_arms(found), database.optuna_storage()
+        if stored.plan.extensions:
+            _take_back(storage, study, arms)
+        written = _add_missing(storage, study, stored.plan, arms, key="arm")
         with database.write() as connection:
-            this = update(study_rows).where(study_rows.c.id == study)
+            # Not of a study that was extended meanwhile: what is still to come of it would never be recorded.
+            this = update(study_rows).where(study_rows.c.id == study, study_rows.c.ended_at == stored.ended_at)
             connection.execute(this.values(recorded_at=milliseconds_now))
     return written
+
+
+def _take_back(storage: BaseStorage, study: str, arms: Sequence[FrozenTrial]) -> None:
+    """Removes what was recorded of the arms before an extension, where that says something else today."""
+    with contextlib.suppress(KeyError):  # nothing was recorded
+        record = storage.get_study_id_from_name(study)
+        said = [(trial.values, trial.user_attrs) for trial in storage.get_all_trials(record)]
+        if said != [(arm.values, arm.user_attrs) for arm in arms]:
+            storage.delete_study(record)
 
 
 def _add_missing(storage: BaseStorage, name: str, plan: Plan, trials: Sequence[FrozenTrial], *, key: str) -> int:

@@ -23,12 +23,16 @@ from service.store.studies import Stored
 
 @dataclass(frozen=True)
 class Step:
-    """What a study's history asks for next. `plan`: where a describe slot has found it; `end`: nothing is left."""
+    """What a study's history asks for next. `plan`: where a describe slot has found it; `end`: nothing is left.
+
+    `extensions`: of the plan that this was computed from.
+    """
 
     slots: tuple[PlannedSlot, ...] = ()
     plan: Plan | None = None
     end: bool = False
     reason: str = ""
+    extensions: int = 0
 
 
 def open(database: Database, study: str) -> int:
@@ -77,11 +81,11 @@ def _after_describe(stored: Stored, trials: tuple[Trial, ...], facts: TaskFacts 
 
 
 def _after_rounds(plan: Plan, trials: tuple[Trial, ...]) -> Step:
-    due = rounds.due(plan, trials)
+    due, extensions = rounds.due(plan, trials), len(plan.extensions)
     if due or not all(trial.ended for trial in trials):
-        return Step(slots=due)
+        return Step(slots=due, extensions=extensions)
     confirmed = any(trial.phase == "confirm" and trial.outcome == "done" for trial in trials)
-    return Step(end=True, reason="" if confirmed else _why_nothing(trials))
+    return Step(end=True, reason="" if confirmed else _why_nothing(trials), extensions=extensions)
 
 
 def _why_nothing(trials: tuple[Trial, ...]) -> str:
@@ -91,8 +95,11 @@ def _why_nothing(trials: tuple[Trial, ...]) -> str:
 
 
 def _take(connection: Connection, study: str, step: Step) -> int:
-    goes_on = select(study_rows.c.id).where(study_rows.c.id == study, states.live).with_for_update()
-    if connection.scalar(goes_on) is None:  # cancelled, deleted or ended meanwhile
+    goes_on = select(study_rows.c.extensions).where(study_rows.c.id == study, states.live).with_for_update()
+    row = connection.execute(goes_on).one_or_none()
+    if row is None:  # cancelled, deleted or ended meanwhile
+        return 0
+    if len(row.extensions or []) != step.extensions:  # extended meanwhile: whoever did that opens what is due
         return 0
     this = update(study_rows).where(study_rows.c.id == study)
     if step.end:
