@@ -114,6 +114,7 @@ class Trial:
         curve: validation metrics, by iteration.
         test: every test metric (confirm).
         seconds: device time of all attempts.
+        device_kind: "cpu" or the GPU's product name, of a confirm run's last attempt; "" in other phases.
     """
 
     number: int
@@ -131,6 +132,7 @@ class Trial:
     curve: tuple[Evaluation, ...] = ()
     test: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    device_kind: str = ""
 
     @property
     def ended(self) -> bool:

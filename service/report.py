@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 
+from clr.analysis import words
 from clr.plots import panels, svg
 from clr.resources import Answer, RangeTestResource, StudyResource, TrialResource
 
@@ -45,6 +47,7 @@ def render(study: StudyResource, answer: Answer, range_test: RangeTestResource, 
         figures=list(figures(answer, range_test, trials)),
         range_test=range_test,
         devices=_devices(trials),
+        kinds=_kinds(answer, trials),
         versions=_versions(trials),
         seeds=sorted({trial.seed for trial in trials if trial.number in compared}),
         spec=json.dumps(study.spec, indent=2),
@@ -115,7 +118,7 @@ def _compared(answer: Answer) -> Iterator[Figure]:
         yield Figure(
             "differences",
             f"Differences to {answer.baseline}",
-            "All intervals hold at once in 95 % of studies. Within the grey zone a difference does not matter.",
+            f"All intervals hold at once in {words.level(answer.level)} of studies. Within the grey zone a difference does not matter.",
             lambda ax: panels.differences(ax, answer),
         )
 
@@ -130,6 +133,15 @@ def _metric(answer: Answer, value: float | None, signed: bool = False) -> str:
 
 def _devices(trials: Sequence[TrialResource]) -> list[str]:
     return sorted({f"{a.host}: {a.device} ({a.device_kind})" for trial in trials for a in trial.attempts})
+
+
+def _kinds(answer: Answer, trials: Sequence[TrialResource]) -> list[str]:
+    """How many compared runs of each arm ended on which kind of device."""
+    kind = {trial.number: trial.attempts[-1].device_kind for trial in trials if trial.attempts}
+    counts = {arm.arm: Counter(kind[number] for number in arm.trials if number in kind) for arm in answer.arms}
+    return [
+        f"{arm}: {', '.join(f'{n} on {name}' for name, n in sorted(of.items()))}" for arm, of in counts.items() if of
+    ]
 
 
 def _versions(trials: Sequence[TrialResource]) -> list[str]:

@@ -17,6 +17,7 @@ from clr.analysis import (
     confirmed,
     confounds,
     decision,
+    device_kinds,
     edges,
     extensions,
     intervals,
@@ -93,6 +94,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         iterations=plan.iterations,
         notes=(
             *_notes(plan, ranked, settled),
+            *(device_kinds.notes(plan, trials) if status == "confirmed" else ()),
             *extensions.notes(plan, trials, asked, status),
             *filter(None, [accounts.saved(ledger)]),
         ),

@@ -124,11 +124,18 @@ def _rows(study: str, *columns: ColumnElement[Any]) -> Select[Any]:
             *(columns or (slots,)),
             states.slot_state.label("state"),
             seconds.scalar_subquery().label("seconds"),
+            _device_kind().label("device_kind"),
             studies.c.facts["metric"].as_string().label("metric"),
         )
         .join(studies)
         .where(slots.c.study == study)
     )
+
+
+def _device_kind() -> ColumnElement[str]:
+    """Of a confirm slot's last attempt, else "": nobody asks it of the many slots of a search."""
+    last = select(attempts.c.device_kind).where(attempts.c.slot == slots.c.id, attempts.c.fence == slots.c.fence)
+    return case((slots.c.phase == "confirm", func.coalesce(last.scalar_subquery(), "")), else_="")
 
 
 def _evaluations() -> Select[Any]:
@@ -186,6 +193,7 @@ def _trial(row: Row[Any], curve: tuple[Evaluation, ...]) -> Trial:
         curve=curve,
         test=row.test or {},
         seconds=row.seconds,
+        device_kind=row.device_kind,
     )
 
 
