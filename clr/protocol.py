@@ -18,8 +18,8 @@ VERSION = 1
 
 SlotReply = Literal["accepted", "lease-lost", "cancelled", "paused", "conflict"]
 """accepted: stored. lease-lost: another holder has the slot, or it has ended. cancelled: the study was cancelled: stop.
-paused: the study was paused: save, then give the slot back. conflict: another value is stored for the same iteration or
-result."""
+paused: stored, but the study was paused: save, then give the slot back. conflict: another value is stored for the same
+iteration or result."""
 
 Direction = Literal["maximize", "minimize"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -16,7 +16,7 @@ from service.answers import Answers
 from service.doorbell import Doorbell
 from service.opening import Opener
 from service.parts import Parts
-from service.routes import catalogue, export, health, preview, report, studies, work
+from service.routes import catalogue, export, health, preview, report, sharing, studies, work
 from service.settings import Settings
 from service.store.database import OUTAGES, Database
 from service.store.record import Recorder
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         export.router,
         catalogue.router,
         preview.router,
+        sharing.router,
         work.router,
         health.router,
     ):

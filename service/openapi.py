@@ -10,12 +10,14 @@ from pydantic.json_schema import models_json_schema
 
 from clr.protocol import LeaseRequest, Registration, Release, Renewal, Reports, Results
 from clr.resources import PreviewRequest
-from clr.spec import StudySpec
+from clr.spec import Extension, StudySpec
+from clr.turns import PauseRequest, ResumeRequest, StudyChange
 from service.access import OPEN
 from service.problems import Problem
 
 _MODELS = (
     StudySpec,
+    Extension,
     Registration,
     LeaseRequest,
     Renewal,
@@ -23,6 +25,9 @@ _MODELS = (
     Reports,
     Results,
     PreviewRequest,
+    PauseRequest,
+    ResumeRequest,
+    StudyChange,
     Problem,
 )  # those that no route declares as its body or answer
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import ArgumentError
 
 from clr.client import is_loopback
 from clr.errors import FieldError, InvalidSpec
-from clr.spec import field_errors
+from clr.spec import MAX_SLOTS, field_errors
+from service.caps import Caps
 
 CONFIG_FILE = "clr.toml"
 MIN_TOKEN = 32
@@ -41,6 +42,8 @@ class Settings(BaseSettings):
         beat_seconds: how often a worker renews its leases [s]; a lease lasts at least four beats.
         restart_grace: after a start no expired lease is granted again for this long [s]; default one lease.
         min_free: share of the data folder's disk that must be free for /readyz.
+        max_slots: trials that one study may have.
+        max_study_hours: device hours that one study may take, however many it asks for.
     """
 
     model_config = SettingsConfigDict(env_prefix="CLR_", frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -56,6 +59,8 @@ class Settings(BaseSettings):
     beat_seconds: float = Field(default=10.0, gt=0, le=86_400)
     restart_grace: float | None = Field(default=None, ge=0, le=86_400)
     min_free: float = Field(default=0.05, ge=0, lt=1)
+    max_slots: int = Field(default=2_000, ge=1, le=MAX_SLOTS)
+    max_study_hours: float = Field(default=200.0, gt=0, le=1e6)
 
     @classmethod
     def settings_customise_sources(
@@ -82,6 +87,11 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         """CLR_TOKEN="" is how a shell says that there is none."""
         return None if value == "" else value
+
+    @property
+    def caps(self) -> Caps:
+        """What one study may ask for."""
+        return Caps(self.max_slots, self.max_study_hours)
 
     @property
     def loopback(self) -> bool:

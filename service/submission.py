@@ -16,6 +16,7 @@ from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
 from clr.spec import StudySpec, parse
 from clr.tasks import built_in_facts, registry
+from service.caps import Caps
 from service.stand_ins import Remainder
 
 
@@ -30,17 +31,18 @@ class Submission:
     body_hash: str
 
 
-def prepare(document: Any, known: Mapping[str, TaskFacts]) -> Submission:
+def prepare(document: Any, known: Mapping[str, TaskFacts], caps: Caps | None = None) -> Submission:
     """The study that a document asks for, with its first slots.
 
     Args:
         document: as read from JSON.
         known: facts of every task that a worker announced, by name.
+        caps: what one study may ask of this service; None: whatever a spec can say.
 
     Raises:
         InvalidSpec: with every error of form and meaning, by field.
     """
-    spec = _checked(document, known, list(known))
+    spec = _checked(document, known, list(known), caps)
     facts = known[spec.task.name]
     ledger = plan.make(spec, facts) if facts.fixed else None
     first = rounds.due(ledger, ()) if ledger else (plan.describe_slot(spec),)
@@ -67,13 +69,15 @@ def body_hash(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _checked(document: Any, known: Mapping[str, TaskFacts], names: Sequence[str] | None) -> StudySpec:
+def _checked(
+    document: Any, known: Mapping[str, TaskFacts], names: Sequence[str] | None, caps: Caps | None = None
+) -> StudySpec:
     """The document's spec, judged. `names`: of every task there can be; None where there may be any."""
     try:
         spec = parse(document)
     except InvalidSpec as form:
         raise InvalidSpec([*form.errors, *_meaning_beside(document, known, names)]) from None
-    if wrong := _meaning(spec, known, names):
+    if wrong := [*_meaning(spec, known, names), *(caps.exceeded(spec) if caps else ())]:
         raise InvalidSpec(wrong)
     return spec
 

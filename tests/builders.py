@@ -112,13 +112,13 @@ def measured(granted: Lease, curve: dict[int, float], checkpoint: Checkpoint | N
 
 
 def report(database: Database, worker: str, *told: Report, seconds: float = LEASE) -> list[SlotReply]:
-    answers = reports.report(database, Reports(worker=worker, reports=told), seconds)
+    answers, _ = reports.report(database, Reports(worker=worker, reports=told), seconds)
     return [answer.reply for answer in answers.answers]
 
 
 def finish(database: Database, worker: str, *ended: Result) -> list[SlotReply]:
     """Stores results and opens the rounds that they made due, as the service does."""
-    answers, ids = results.finish(database, Results(worker=worker, results=ended))
+    answers, ids, _ = results.finish(database, Results(worker=worker, results=ended))
     for study in ids:
         store_rounds.open(database, study)
     return [answer.reply for answer in answers.answers]

@@ -58,16 +58,19 @@ def _task(spec: StudySpec, known: Sequence[str]) -> Iterator[FieldError]:
         )
 
 
-def _size(spec: StudySpec) -> Iterator[FieldError]:
+def slots(spec: StudySpec) -> tuple[int, str]:
+    """How many slots a spec asks for at most, the range test aside, and how they come about."""
     confirm = spec.confirm_seeds * max(1, len(spec.lengths)) + spec.final_seeds + spec.target_seeds
-    slots = len(spec.arms) * (spec.trials + confirm) * spec.replicates
-    if slots > MAX_SLOTS:
-        times = f", {spec.replicates} times over," if spec.replicates > 1 else ""
-        yield FieldError(
-            "/trials",
-            f"{len(spec.arms)} arms of {spec.trials} search and {confirm} confirm trials{times} are "
-            f"{slots:,} trials; a study has at most {MAX_SLOTS:,}",
-        )
+    found = len(spec.arms) * (spec.trials + confirm) * spec.replicates
+    times = f", {spec.replicates} times over," if spec.replicates > 1 else ""
+    each = f"{len(spec.arms)} arms of {spec.trials} search and {confirm} confirm trials"
+    return found, f"{each}{times} are {found:,} trials"
+
+
+def _size(spec: StudySpec) -> Iterator[FieldError]:
+    found, how = slots(spec)
+    if found > MAX_SLOTS:
+        yield FieldError("/trials", f"{how}; a study has at most {MAX_SLOTS:,}")
 
 
 def _sampler(spec: StudySpec) -> Iterator[FieldError]:

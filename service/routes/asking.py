@@ -105,6 +105,17 @@ def message(model: type[M]) -> Any:
     return Depends(read)
 
 
+def optional_message(model: type[M]) -> Any:
+    """`message` of a body that may be left out: the model's defaults then."""
+    read = message(model).dependency
+
+    def read_or_default(body: Annotated[bytes, Depends(_body)]) -> M:
+        found: M = read(_document(body)) if body.strip() else model()
+        return found
+
+    return Depends(read_or_default)
+
+
 def body_of(model: type[BaseModel], example: dict[str, Any] | None = None) -> dict[str, Any]:
     """OpenAPI's entry for a body that the route reads as a `Document` or `message`."""
     content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}

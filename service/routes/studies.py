@@ -23,7 +23,7 @@ from service import submission
 from service.pagination import DEFAULT_LIMIT
 from service.problems import documented
 from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store, StudyId, body_of
-from service.store import slots, studies, workers
+from service.store import estimates, slots, studies, workers
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 EXAMPLE = {"task": "digits", "arms": ["fixed", "cosine", "triangular2"]}
@@ -36,9 +36,21 @@ Key = Annotated[
 @router.post("", status_code=201, responses=documented(409), openapi_extra=body_of(StudySpec, EXAMPLE))
 def submit_study(asked: Asked, document: Document, response: Response, key: Key = None) -> StudyResource:
     """Stores a study with its first slots. 422 lists everything wrong with it, by field."""
-    found = submission.prepare(document, workers.facts(asked.database))
+    caps = asked.settings.caps
+    found = submission.prepare(document, workers.facts(asked.database), caps)
+    limit, estimate = caps.seconds(found.spec), estimates.of_plan(asked.database, found.plan) if found.plan else None
+    if key is None or not studies.is_stored(asked.database, key):  # the same request again gets the same answer
+        estimates.refuse_above(limit, estimate)
     study, created = studies.submit(
-        asked.database, found.spec, found.facts, found.plan, found.first, key=key, body_hash=found.body_hash
+        asked.database,
+        found.spec,
+        found.facts,
+        found.plan,
+        found.first,
+        key=key,
+        body_hash=found.body_hash,
+        max_seconds=limit,
+        estimated_seconds=estimate.seconds if estimate else None,
     )
     asked.doorbell.ring()
     response.headers["Location"] = f"/v1/studies/{study}"

@@ -28,7 +28,7 @@ from clr.resources import Page, WorkerResource
 from service.parts import Parts
 from service.problems import documented
 from service.routes.asking import Asked, Document, Store, body_of, message
-from service.store import leases, reports, results, workers
+from service.store import estimates, leases, reports, results, workers
 
 router = APIRouter(prefix="/v1", tags=["workers"])
 EXAMPLE = {
@@ -111,13 +111,16 @@ def release_leases(asked: Asked, release: Annotated[Release, message(Release)]) 
 @router.post("/reports", openapi_extra=body_of(Reports))
 def report_progress(asked: Asked, report: Annotated[Reports, message(Reports)]) -> Answers:
     """New evaluations and checkpoints of running slots."""
-    return reports.report(asked.database, report, asked.settings.lease_seconds)
+    answers, paced = reports.report(asked.database, report, asked.settings.lease_seconds)
+    estimates.hold(asked.database, paced)
+    return answers
 
 
 @router.post("/results", openapi_extra=body_of(Results))
 def finish_slots(asked: Asked, finished: Annotated[Results, message(Results)]) -> Answers:
     """How attempts ended; opens the rounds that this made due."""
-    answers, ended = results.finish(asked.database, finished)
+    answers, ended, used = results.finish(asked.database, finished)
     asked.opener.open(ended)
+    estimates.hold(asked.database, used)
     asked.doorbell.ring()
     return answers

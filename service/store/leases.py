@@ -10,11 +10,24 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Row,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from clr.protocol import Answers, Holding, Lease, LeaseRequest, Release, Renewal, SlotAnswer, SlotReply, TrialConfig
 from clr.results import Checkpoint
-from service.store import events, rounds, states, studies, workers
+from service.store import accounts, events, fairness, rounds, states, studies, workers
 from service.store.clock import milliseconds_now
 from service.store.database import Database
 from service.store.events import Event
@@ -26,9 +39,11 @@ logger = logging.getLogger("clr.service")
 
 
 def lease(database: Database, request: LeaseRequest, lease_seconds: float) -> tuple[Lease, ...]:
-    """Leases up to `count` slots of one study to a worker: the live one with the highest priority, then the oldest.
+    """Leases up to `count` slots of one study to a worker.
 
-    Leases that ran out are counted first, in the same transaction. Right after the service's start they wait.
+    The study is the one with the highest priority, then of the owner that used the fewest device seconds of late
+    (`service.store.fairness`), then the oldest; a paused one is passed by. Leases that ran out are counted first, in
+    the same transaction. Right after the service's start they wait.
 
     Raises:
         NotFound: the worker has not registered.
@@ -82,25 +97,27 @@ def _grant(connection: Connection, worker: Row[Any], study: str, count: int, lea
     )
 
 
-def choice(tasks: Collection[str], *, expired_too: bool) -> Any:
-    """The study that a worker with these tasks is to work for, as a query."""
+def choice(tasks: Collection[str], *, expired_too: bool, shared: bool) -> Any:
+    """The study that a worker with these tasks is to work for, as a query. `shared`: more than one owner waits."""
     waiting = exists().where(slots.c.study == study_rows.c.id, states.leasable(expired_too=expired_too))
-    return (
-        select(study_rows.c.id)
-        .where(states.live, study_rows.c.task.in_(tasks), waiting)
-        .order_by(study_rows.c.priority.desc(), study_rows.c.id)
-        .limit(1)
-    )
+    able = select(study_rows.c.id).where(states.served, study_rows.c.task.in_(tasks), waiting).limit(1)
+    if not shared:
+        return able.order_by(study_rows.c.priority.desc(), study_rows.c.id)
+    joined, used = fairness.used()
+    return able.select_from(joined).order_by(study_rows.c.priority.desc(), used, study_rows.c.id)
 
 
 def _choose(connection: Connection, tasks: Collection[str], expired_too: bool) -> str | None:
-    chosen: str | None = connection.scalar(choice(tasks, expired_too=expired_too))
+    shared = fairness.shared(connection)
+    chosen: str | None = connection.scalar(choice(tasks, expired_too=expired_too, shared=shared))
     return chosen
 
 
 def claim(study: str, worker: str, count: int, lease_seconds: float) -> Any:
     """The claim of a study's first free slots, as a statement; one that a renewal has locked right now is passed by."""
-    waiting = select(slots.c.id).where(slots.c.study == study, states.free).order_by(slots.c.number).limit(count)
+    served = exists().where(study_rows.c.id == study, states.served)  # it may have been paused since it was chosen
+    waiting = select(slots.c.id).where(slots.c.study == study, states.free, served)
+    waiting = waiting.order_by(slots.c.number).limit(count)
     first = waiting.with_for_update(skip_locked=True).cte("first")
     return (
         update(slots)
@@ -157,7 +174,8 @@ def _expire(connection: Connection, ids: Sequence[str]) -> set[str]:
     """
     if not ids:
         return set()
-    query = select(slots.c.id, slots.c.study, slots.c.fence, study_rows.c.cancelled_at).join(study_rows)
+    query = select(slots.c.id, slots.c.study, slots.c.fence, slots.c.iterations, study_rows.c.cancelled_at)
+    query = query.join(study_rows)
     ran_out = query.where(states.expired, slots.c.study.in_(ids)).order_by(slots.c.id)
     rows = connection.execute(ran_out.with_for_update(of=slots, skip_locked=True)).all()
     stopped = [row for row in rows if row.cancelled_at is not None]
@@ -172,6 +190,8 @@ def _expire(connection: Connection, ids: Sequence[str]) -> set[str]:
     _end_attempts(connection, lapsed, "expired")
     for study in sorted({row.study for row in lapsed}):
         mine = [row for row in lapsed if row.study == study]
+        given_up = [row for row in mine if counted[row.id]]
+        accounts.book(connection, [accounts.Entry(study, 0.0, row.iterations) for row in given_up])
         events.append(connection, study, [event for row in mine for event in _expired(row, counted[row.id])])
     return {row.study for row in lapsed if counted[row.id]}
 
@@ -211,26 +231,28 @@ def held(worker: str, holding: Holding) -> ColumnElement[bool]:
     return and_(slots.c.id == holding.slot, slots.c.fence == holding.fence, slots.c.holder == worker, states.is_open)
 
 
-def prolong(connection: Connection, worker: str, holding: Holding, lease_seconds: float) -> bool:
+def prolong(connection: Connection, worker: str, holding: Holding, lease_seconds: float) -> SlotReply | None:
     """Renews a lease that was not granted again, even where it ran out; takes the slot's lock.
 
-    An expiry that was counted as a crash meanwhile is taken back.
+    An expiry that was counted as a crash meanwhile is taken back. A paused study's lease is renewed, too, since its
+    holder needs time to save, and answered "paused"; None where nothing was renewed.
     """
     cancelled = exists().where(study_rows.c.id == slots.c.study, study_rows.c.cancelled_at.is_not(None))
-    ran_out = connection.scalar(
-        select(slots.c.lease_until.is_(None)).where(held(worker, holding), ~cancelled).with_for_update()
-    )
-    if ran_out is None:
-        return False
+    paused = exists().where(study_rows.c.id == slots.c.study, study_rows.c.paused_at.is_not(None))
+    query = select(slots.c.lease_until.is_(None).label("ran_out"), paused.label("paused"))
+    row = connection.execute(query.where(held(worker, holding), ~cancelled).with_for_update(of=slots)).one_or_none()
+    if row is None:
+        return None
     renewed = update(slots).where(held(worker, holding)).values(lease_until=_until(lease_seconds))
-    if ran_out:
+    if row.ran_out:
         renewed = renewed.values(crashes=slots.c.crashes - 1)
         connection.execute(
             update(attempts)
             .where(attempts.c.slot == holding.slot, attempts.c.fence == holding.fence)
             .values(how="running", ended_at=None)
         )
-    return connection.execute(renewed).rowcount == 1
+    connection.execute(renewed)
+    return "paused" if row.paused else "accepted"
 
 
 def renew(database: Database, renewal: Renewal, lease_seconds: float) -> Answers:
@@ -239,7 +261,7 @@ def renew(database: Database, renewal: Renewal, lease_seconds: float) -> Answers
 
         def renewed(holding: Holding) -> SlotReply:
             kept = prolong(connection, renewal.worker, holding, lease_seconds)
-            return "accepted" if kept else refusal(connection, holding)
+            return kept or refusal(connection, holding)
 
         replies = each(renewal.leases, renewed)
         workers.touch(connection, renewal.worker)
@@ -248,14 +270,31 @@ def renew(database: Database, renewal: Renewal, lease_seconds: float) -> Answers
 
 def release(database: Database, request: Release) -> Answers:
     """Gives slots and their attempts back: they can be leased at once, and it counts as no crash."""
+    spent: list[accounts.Entry] = []
     with database.write() as connection:
         lock_studies(connection, request.leases)
-        replies = each(request.leases, lambda holding: _release(connection, request.worker, holding, request.reason))
+
+        def released(holding: Holding) -> SlotReply:
+            reply, study = _release(connection, request.worker, holding, request.reason)
+            spent.extend([accounts.Entry(study, _stop_clock(connection, holding), 0)] if study else [])
+            return reply
+
+        replies = each(request.leases, released)
+        accounts.book(connection, spent)
         workers.touch(connection, request.worker)
     return replies
 
 
-def _release(connection: Connection, worker: str, holding: Holding, reason: str) -> SlotReply:
+def _stop_clock(connection: Connection, holding: Holding) -> float:
+    """Notes how long an attempt that was given back has had its device; returns that [seconds]."""
+    this = (attempts.c.slot == holding.slot, attempts.c.fence == holding.fence)
+    seconds = cast(attempts.c.ended_at - attempts.c.started_at, Double) / 1000
+    stopped = update(attempts).where(*this).values(seconds=seconds).returning(attempts.c.seconds)
+    return float(connection.scalar(stopped) or 0.0)
+
+
+def _release(connection: Connection, worker: str, holding: Holding, reason: str) -> tuple[SlotReply, str | None]:
+    """The reply, and the study where something was given back."""
     given_back = (
         update(slots)
         .where(held(worker, holding))
@@ -272,10 +311,10 @@ def _release(connection: Connection, worker: str, holding: Holding, reason: str)
     if study is None:
         again = attempt_of(connection, worker, holding)
         same = again is not None and again.how == "released" and again.fence == again.current
-        return "accepted" if same else refusal(connection, holding)
+        return "accepted" if same else refusal(connection, holding), None
     end_attempt(connection, holding, how="released", tail=reason)
     events.append(connection, study, [Event("released", holding.slot, holding.fence)])
-    return "accepted"
+    return "accepted", study
 
 
 def end_attempt(connection: Connection, holding: Holding, *, how: str, tail: str, seconds: float = 0.0) -> None:

@@ -6,28 +6,39 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from clr.protocol import Answers, Report, Reports, SlotReply
+from clr.protocol import Answers, Pace, Report, Reports, SlotReply
 from clr.results import Checkpoint, Evaluation
-from service.store import leases, workers
+from service.store import leases, paces, workers
 from service.store.database import Database
 from service.store.dialect import insert_or_update
 from service.store.schema import checkpoints, evaluations
 
 
-def report(database: Database, batch: Reports, lease_seconds: float) -> Answers:
-    """Stores what running slots have measured and saved; renews their leases.
+def report(database: Database, batch: Reports, lease_seconds: float) -> tuple[Answers, list[str]]:
+    """Stores what running slots have measured and saved; renews their leases. Also returns the studies with a new pace.
+
+    What is told of a paused study is stored, too, and answered "paused".
 
     The same values again are accepted, another value for an iteration reported under the same fence is a conflict and
     changes nothing. What an earlier attempt reported gives way: on another device the last bits may differ.
     """
+    measured: list[tuple[Report, Pace]] = []
     with database.write() as connection:
-        replies = leases.each(batch.reports, lambda item: _report(connection, batch.worker, item, lease_seconds))
+
+        def reported(item: Report) -> SlotReply:
+            reply = _report(connection, batch.worker, item, lease_seconds)
+            measured.extend([(item, item.pace)] if item.pace and reply in ("accepted", "paused") else [])
+            return reply
+
+        replies = leases.each(batch.reports, reported)
+        paced = paces.note(connection, measured)
         workers.touch(connection, batch.worker)
-    return replies
+    return replies, paced
 
 
 def _report(connection: Connection, worker: str, item: Report, lease_seconds: float) -> SlotReply:
-    if not leases.prolong(connection, worker, item, lease_seconds):
+    kept = leases.prolong(connection, worker, item, lease_seconds)
+    if kept is None:
         return "accepted" if _is_stored(connection, worker, item) else leases.refusal(connection, item)
     if contradicts(connection, item.slot, item.fence, item.evaluations) or _moves(connection, item):
         return "conflict"
@@ -35,7 +46,7 @@ def _report(connection: Connection, worker: str, item: Report, lease_seconds: fl
     if item.checkpoint is not None:
         row = {"slot": item.slot, "fence": item.fence, **vars(item.checkpoint)}
         insert_or_update(connection, checkpoints, [row])
-    return "accepted"
+    return kept
 
 
 def contradicts(connection: Connection, slot: int, fence: int, measured: Sequence[Evaluation]) -> bool:

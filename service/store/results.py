@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, case, select, update
 
 from clr.protocol import Answers, Result, Results, SlotReply
-from service.store import events, leases, reports, states, workers
+from service.store import accounts, events, leases, reports, states, workers
+from service.store.accounts import Entry
 from service.store.clock import milliseconds_now
 from service.store.database import Database
 from service.store.events import Event
@@ -15,32 +16,44 @@ from service.store.schema import slots
 from service.store.schema import studies as study_rows
 
 
-def finish(database: Database, batch: Results) -> tuple[Answers, list[str]]:
-    """Stores how attempts ended; returns the replies and the studies in which a round has ended.
+class Finished(NamedTuple):
+    """What became of a batch. `studies`: that used device time; `ended`: those of them in which a round has ended."""
+
+    answers: Answers
+    ended: list[str]
+    studies: list[str]
+
+
+def finish(database: Database, batch: Results) -> Finished:
+    """Stores how attempts ended.
 
     A result under a fence that was answered before is answered the same again; another one is a conflict. A crashed
     attempt frees its slot, and ends it as failed the third time.
     """
     ended: set[str] = set()
+    used: list[Entry] = []
     with database.write() as connection:
         leases.lock_studies(connection, batch.results)
 
         def finished(result: Result) -> SlotReply:
-            reply, study = _finish(connection, batch.worker, result)
+            reply, study = _finish(connection, batch.worker, result, used)
             ended.update([study] if study else [])
             return reply
 
         replies = leases.each(batch.results, finished)
+        accounts.book(connection, used)
         workers.touch(connection, batch.worker)
-    return replies, sorted(ended)
+    return Finished(replies, sorted(ended), sorted({entry.study for entry in used}))
 
 
-def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotReply, str | None]:
-    """The reply, and the study where a round of it has ended."""
+def _finish(connection: Connection, worker: str, result: Result, used: list[Entry]) -> tuple[SlotReply, str | None]:
+    """The reply, and the study where a round of it has ended; what the attempt used goes to `used`."""
     slot, attempt = _locked(connection, result), leases.attempt_of(connection, worker, result)
     if slot is None or attempt is None or attempt.fence != attempt.current or attempt.how == "released":
         return "lease-lost", None
     if slot.cancelled_at is not None and slot.outcome is None:
+        if attempt.how in ("running", "expired"):
+            used.append(Entry(slot.study, result.seconds, 0))
         leases.end_attempt(connection, result, how="cancelled", seconds=result.seconds, tail=result.tail)
         return "cancelled", None
     if attempt.how not in ("running", "expired"):
@@ -63,6 +76,7 @@ def _finish(connection: Connection, worker: str, result: Result) -> tuple[SlotRe
         outcome = _end(connection, worker, result, reason)
         happened = [Event(result.outcome, result.slot, result.fence)]
     events.append(connection, slot.study, happened)
+    used.append(Entry(slot.study, result.seconds, slot.iterations if outcome else 0))
     return "accepted", _ended_round(connection, slot) if outcome else None
 
 

@@ -75,6 +75,17 @@ Index(
     postgresql_where=studies.c.ended_at.is_(None),
     sqlite_where=studies.c.ended_at.is_(None),
 )
+# What a lease asks of a study stands in the index: a row is long, and its last columns lie far from its first.
+_served = studies.c.ended_at.is_(None) & studies.c.paused_at.is_(None)
+Index(
+    "clr_studies_served",
+    studies.c.priority.desc(),
+    studies.c.id,
+    studies.c.owner,
+    studies.c.task,
+    postgresql_where=_served,
+    sqlite_where=_served,
+)
 Index(
     "clr_studies_unrecorded",
     studies.c.id,

@@ -13,6 +13,9 @@ CRASHES = 3
 live = studies.c.ended_at.is_(None)
 """The study still goes on."""
 
+served = and_(live, studies.c.paused_at.is_(None))
+"""And its slots are handed out: it is not paused."""
+
 is_open = slots.c.outcome.is_(None)
 leased = and_(is_open, slots.c.lease_until > milliseconds_now)
 """Somebody has the right to run the slot."""

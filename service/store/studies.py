@@ -71,6 +71,8 @@ def submit(
     *,
     key: str | None,
     body_hash: str,
+    max_seconds: float | None = None,
+    estimated_seconds: float | None = None,
 ) -> tuple[str, bool]:
     """Stores a study with its first slots, in one transaction; returns its id and whether it is new.
 
@@ -78,6 +80,8 @@ def submit(
         facts, plan: None where the describe slot in `first` finds them.
         key: idempotency key: the same key with the same body is the study that was stored first.
         body_hash: of what was submitted.
+        max_seconds: device time that it may take; None: what the spec says.
+        estimated_seconds: that it will take; None: not known yet.
 
     Raises:
         Conflict: the key was used for another body.
@@ -88,7 +92,8 @@ def submit(
         "task": spec.task.name,
         "priority": spec.priority,
         "owner": spec.owner,
-        "max_seconds": 3600 * spec.max_device_hours,
+        "max_seconds": 3600 * spec.max_device_hours if max_seconds is None else max_seconds,
+        "estimated_seconds": estimated_seconds,
         "spec": spec.model_dump(mode="json"),
         "facts": facts.model_dump(mode="json") if facts is not None else None,
         "plan": plan.model_dump(mode="json") if plan is not None else None,
@@ -110,6 +115,12 @@ def _replayed(connection: Connection, key: str, body_hash: str) -> str:
     if stored.body_hash != body_hash:
         raise Conflict(f"The idempotency key {key!r} was used for another study ({stored.id}): take a new key.")
     return str(stored.id)
+
+
+def is_stored(database: Database, key: str) -> bool:
+    """Whether a study was submitted under this idempotency key."""
+    with database.read() as connection:
+        return connection.scalar(select(studies.c.id).where(studies.c.idempotency_key == key)) is not None
 
 
 def load(database: Database, study: str) -> Stored:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from clr.errors import NotFound
 from clr.protocol import Registration, TaskFacts
@@ -71,6 +72,22 @@ def _resource(row: Row[Any], holding: int, live_seconds: float) -> WorkerResourc
         live=holding > 0 or row.age <= 1000 * live_seconds,
         holding=holding,
     )
+
+
+def live_kinds(connection: Connection, task: str) -> set[str]:
+    """The kinds of device on which live workers have the task."""
+    rows = connection.execute(select(workers.c.tasks, workers.c.device).where(_seen_lately()))
+    return {row.device["kind"] for row in rows if task in row.tasks}
+
+
+def live(connection: Connection, holders: Collection[str]) -> builtins.list[tuple[str, builtins.list[str]]]:
+    """Live workers with their tasks: seen of late, or among these, which hold a lease."""
+    query = select(workers.c.id, workers.c.tasks).where(_seen_lately() | workers.c.id.in_(holders))
+    return [(row.id, row.tasks) for row in connection.execute(query.order_by(workers.c.registered_at))]
+
+
+def _seen_lately() -> ColumnElement[bool]:
+    return workers.c.last_seen >= milliseconds_now - int(1000 * LIVE_SECONDS)
 
 
 def find(connection: Connection, worker: str) -> Row[Any]:

@@ -49,7 +49,9 @@ def test_the_routes_are_those_that_are_promised(http):
     assert {(path, method) for path, method, _ in operations(document)} == {
         ("/v1/studies", "get"), ("/v1/studies", "post"), ("/v1/studies/{study}", "get"),
         ("/v1/studies/{study}", "delete"),
-        ("/v1/studies/{study}/cancel", "post"), ("/v1/studies/{study}/trials", "get"),
+        ("/v1/studies/{study}", "patch"), ("/v1/studies/{study}/pause", "post"), ("/v1/studies/{study}/resume", "post"),
+        ("/v1/plan", "post"), ("/v1/queue", "get"),
+        ("/v1/studies/{study}/extend", "post"), ("/v1/studies/{study}/cancel", "post"), ("/v1/studies/{study}/trials", "get"),
         ("/v1/studies/{study}/trials/{number}", "get"), ("/v1/studies/{study}/range-test", "get"),
         ("/v1/studies/{study}/best", "get"), ("/v1/studies/{study}/report", "get"),
         ("/v1/studies/{study}/export", "get"),

@@ -189,7 +189,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     def _finish(self, worker, result):
         """Without opening the next round: the slots stay those of the model."""
-        answers, _ = results.finish(self.database, Results(worker=worker, results=(result,)))
+        answers, _, _ = results.finish(self.database, Results(worker=worker, results=(result,)))
         return [answer.reply for answer in answers.answers]
 
     def _prolong(self, token, call):

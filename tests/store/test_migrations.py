@@ -26,6 +26,7 @@ def test_every_index_s_condition_is_the_code_s(database):
         ("clr_slots_open", "outcome IS NULL"),
         ("clr_slots_leased", "lease_until IS NOT NULL"),
         ("clr_studies_live", "ended_at IS NULL"),
+        ("clr_studies_served", "paused_at IS NULL"),
     ):
         with database.read() as connection:
             if connection.dialect.name == "sqlite":

@@ -38,10 +38,11 @@ def plan(database, statement):
 
 
 @pytest.mark.parametrize("expired_too", [False, True])
-def test_the_choice_looks_at_live_studies_and_open_slots(many, expired_too):
-    found = plan(many, leases.choice(["digits"], expired_too=expired_too))
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_choice_looks_at_live_studies_and_open_slots(many, expired_too, shared):
+    found = plan(many, leases.choice(["digits"], expired_too=expired_too, shared=shared))
 
-    assert "clr_slots_open" in found
+    assert "clr_slots_open" in found and ("clr_slots_leased" in found or not shared)
     assert (
         "SCAN clr_slots" not in found
         and '"Seq Scan", "Parallel Aware": false, "Async Capable": false, "Relation Name": "clr_slots"' not in found

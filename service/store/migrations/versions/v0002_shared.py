@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import JSON, BigInteger, Column, Double, PrimaryKeyConstraint, String, Text
+from sqlalchemy import JSON, BigInteger, Column, Double, PrimaryKeyConstraint, String, Text, text
 
 revision = "0002"
 down_revision = "0001"
@@ -33,6 +33,14 @@ def upgrade() -> None:
     ):
         op.add_column("clr_studies", column)
     op.execute(_USED)
+    served = text("ended_at IS NULL AND paused_at IS NULL")
+    op.create_index(
+        "clr_studies_served",
+        "clr_studies",
+        [text("priority DESC"), "id", "owner", "task"],
+        postgresql_where=served,
+        sqlite_where=served,
+    )
     op.create_table(
         "clr_owners",
         Column("name", String(64), nullable=False),
