@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from clr.scripts import definition, files
 from clr.scripts.account import Account
 from clr.scripts.checkpoints import Kept, claimed
 from clr.scripts.definition import TaskDefinition
-from clr.scripts.files import Assignment
+from clr.scripts.files import Assignment, FinalReport, Reported
 from clr.scripts.functions import TrainFunction
 from clr.scripts.process import ScriptProcess
 from clr.scripts.reports import ReportReader
@@ -60,7 +60,9 @@ class CommandTask:
         checkpoints: str | os.PathLike[str],
         key: str,
         interrupt: threading.Event,
+        heard: Callable[[Reported | FinalReport], None] | None = None,
     ) -> Iterator[Event]:
+        """Runs one trial (`clr.tasks.self_trained`). `heard`: takes each report as the script wrote it."""
         with tempfile.TemporaryDirectory(prefix="clr-run-") as name:
             scratch = Path(name)
             kept = Kept(claimed(checkpoints, key, scratch))
@@ -72,7 +74,7 @@ class CommandTask:
             environment = {files.VARIABLE: str(document)}
             with ScriptProcess(words, Path(self.task.folder), environment, scratch) as process:
                 account = Account(config, self.task.metric, self.task.direction, tested=self.task.test_size > 0)
-                yield from _Course(process, account, asked, kept, key, self.task.hang, interrupt).events()
+                yield from _Course(process, account, asked, kept, key, self.task.hang, interrupt, heard).events()
             kept.leave_no_empty_folder()
 
     def _assignment(self, config: TrialConfig, device: str, scratch: Path, checkpoint_dir: Path) -> Assignment:
@@ -111,6 +113,7 @@ class _Course:
     key: str
     hang: float
     interrupt: threading.Event
+    heard: Callable[[Reported | FinalReport], None] | None = None
 
     def events(self) -> Iterator[Event]:
         reader = ReportReader(Path(self.asked.metrics_file))
@@ -135,6 +138,8 @@ class _Course:
 
     def _reported(self, reader: ReportReader, ended: bool) -> Iterator[Event]:
         for report in reader.read(ended):
+            if self.heard is not None:
+                self.heard(report)
             for event in self.account.take(report):
                 yield from self._with_checkpoint(event)
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -23,7 +24,18 @@ MODEL = "script"
 """The model of such a task: the script's own."""
 
 HANG = 600.0
-PLACES = ("epochs", "iterations", "seed", "split_seed", "evaluate_every", "phase", "device", "batch_size", "model")
+PLACES = (
+    "python",
+    "epochs",
+    "iterations",
+    "seed",
+    "split_seed",
+    "evaluate_every",
+    "phase",
+    "device",
+    "batch_size",
+    "model",
+)
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _TYPES: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
 _EPOCHS_OF_A_TOTAL = 20
@@ -37,7 +49,7 @@ class TaskDefinition(Message):
 
     name: what specs call it. metric: the reported metric that decides. direction: whether more of it is better.
     command: split as a shell would, but run without one, in `folder`; {epochs}, {iterations}, {seed}, {options.NAME}
-        and the other `PLACES` stand for the run's; {{ and }} for braces.
+        and the other `PLACES` stand for the run's, {python} for the worker's own interpreter; {{ and }} for braces.
     updates_per_epoch, iterations: how long training usually is, exactly one of the two [optimizer updates]; where the
         total is given, a twentieth of it counts as an epoch.
     options: by name, their defaults, or a JSON schema with "default".
@@ -45,7 +57,7 @@ class TaskDefinition(Message):
     test_size: examples of the test split, of a script that reports test metrics; 0: a confirmed value is the last
         validation metric. train_size, validation_size: of the others; 0 where not known.
     hang: silence after which the script has hung [seconds].
-    folder: where the command runs; default the task file's.
+    folder: where the command runs, from the task file's own folder on, which is the default.
     """
 
     name: Name
@@ -99,7 +111,8 @@ class TaskDefinition(Message):
 
     def filled(self, asked: Assignment) -> list[str]:
         """The command's words for one run."""
-        values = {name: getattr(asked, name) for name in PLACES if name != "epochs"}
+        values = {name: getattr(asked, name) for name in PLACES if name not in ("python", "epochs")}
+        values["python"] = sys.executable
         values["epochs"] = math.ceil(asked.iterations / self.epoch)
         values |= {f"options.{name}": value for name, value in asked.options.items()}
         return [_PLACE.sub(lambda place: _filling(place, values), word) for word in self.words]
@@ -156,7 +169,7 @@ def load(path: Path, command: str = "") -> TaskDefinition:
         raise InvalidSpec([FieldError("", f"{path} must hold a task's keys (name, command, metric, ...)")])
     if command:
         found = {**found, "command": command}
-    return define({"folder": str(path.resolve().parent), **found})
+    return define({**found, "folder": str(path.resolve().parent / str(found.get("folder", "")))})
 
 
 def define(document: Mapping[str, Any]) -> TaskDefinition:
@@ -205,7 +218,7 @@ def _option_faults(made: TaskDefinition) -> Iterator[FieldError]:
 def _file_faults(made: TaskDefinition) -> Iterator[FieldError]:
     folder = Path(made.folder)
     if not folder.is_absolute() or not folder.is_dir():
-        yield FieldError("/folder", f"must be an existing folder with its whole path, got {made.folder!r}")
+        yield FieldError("/folder", f"must be an existing folder, got {made.folder!r}")
         return
     for pattern in made.files:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:

@@ -32,13 +32,14 @@ class TrainFunction:
 
     def announced(self) -> TaskFacts:
         """What a study must know of it. Needs pydantic, as a worker has it."""
-        return self._as_command().announced()
+        return self.as_command().announced()
 
     def events(self, config: TrialConfig, **surroundings: Any) -> Iterator[Event]:
         """Runs one trial in a process of its own (`clr.tasks.self_trained`)."""
-        return self._as_command().events(config, **surroundings)
+        return self.as_command().events(config, **surroundings)
 
-    def _as_command(self) -> CommandTask:
+    def as_command(self) -> CommandTask:
+        """What calls it in a process of its own."""
         from clr.scripts.command import of_function
 
         return of_function(self)
