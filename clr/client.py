@@ -298,6 +298,31 @@ class StudyHandle:
         """The answer with its figures and how it was done: one self-contained HTML file."""
         return self._client._send("GET", f"{self._path}/report").text
 
+    def extend(
+        self,
+        *,
+        trials: int = 0,
+        confirm_seeds: int = 0,
+        peak_lr: tuple[float, float] | None = None,
+        max_device_hours: float | None = None,
+        key: str | None = None,
+    ) -> resources.StudyResource:
+        """More of the study, no trial of it twice; one that has ended goes on.
+
+        Args:
+            trials: search trials more of each arm. confirm_seeds: seeds more of each confirmed arm.
+            peak_lr: lowest and highest: a wider interval of every arm's peak rate, for these trials.
+            max_device_hours: that the whole study may take from now on.
+            key: the same key with the same wish extends the study once.
+        """
+        interval = {"peak_lr": {"low": peak_lr[0], "high": peak_lr[1]}} if peak_lr is not None else {}
+        hours = {"max_device_hours": max_device_hours} if max_device_hours is not None else {}
+        document = {"trials": trials, "confirm_seeds": confirm_seeds, **interval, **hours}
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        path = f"{self._path}/extend"
+        response = self._client._send("POST", path, content=json.dumps(document), headers=headers)
+        return _read(response, resources.StudyResource)
+
     def cancel(self) -> resources.StudyResource:
         """No slot of it starts any more; running trials stop within one evaluation interval."""
         return _read(self._client._send("POST", f"{self._path}/cancel"), resources.StudyResource)

@@ -41,6 +41,7 @@ __all__ = [
     "Crossing",
     "Difference",
     "EdgeFlag",
+    "ExtensionResource",
     "Health",
     "LedgerRow",
     "LengthArm",
@@ -119,6 +120,18 @@ class StudySummary(Message):
     slots: Counts
 
 
+class ExtensionResource(Message):
+    """What was added to a study after it was submitted, and when. `trials`, `iterations`: of all arms together, without
+    the confirm runs of an arm whose further search finds a better finalist."""
+
+    at: datetime
+    search_trials: int = Field(description="of each arm that is searched")
+    confirm_seeds: int
+    peak_lr: dict[str, float] | None = Field(description="interval of every arm's peak rate from then on")
+    trials: int
+    iterations: int
+
+
 class StudyResource(StudySummary):
     """One study, whole. `seconds_left`: estimate from finished trials and live workers, null while unknown."""
 
@@ -130,6 +143,7 @@ class StudyResource(StudySummary):
     reason: str = ""
     paused: str = Field(default="", description="why it is paused")
     estimated_seconds: float | None = Field(default=None, description="device time in all, null until measured")
+    extensions: tuple[ExtensionResource, ...] = ()
 
 
 class AttemptResource(Message):

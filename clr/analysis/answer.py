@@ -154,7 +154,7 @@ def _settings(plan: Plan, settled: PeakInterval | None) -> Settings:
         epochs=plan.iterations / plan.epoch_iterations,
         trials=max(arm.trials for arm in plan.arms),
         sampler=plan.sampler,
-        seeds=plan.seeds_each,
+        seeds=len(plan.all_confirm_seeds) // plan.replicates,
         low=settled.interval.low if settled else None,
         high=settled.interval.high if settled else None,
         source=settled.source if settled else None,

@@ -1,6 +1,6 @@
 """Spec and task facts -> the plan of a study, and everything that is wrong with a spec's meaning: pure."""
 
-from clr.plan.extending import check_extension, extended
+from clr.plan.extending import asked_at_once, check_extension, extended
 from clr.plan.ledger import (
     ArmPlan,
     Plan,
@@ -22,6 +22,7 @@ __all__ = [
     "PlanExtension",
     "PlannedSlot",
     "RangeTestPlan",
+    "asked_at_once",
     "check",
     "check_extension",
     "describe_slot",

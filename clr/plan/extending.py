@@ -37,6 +37,12 @@ def check_extension(
     return tuple(_errors(plan, spec, extension, interval))
 
 
+def asked_at_once(plan: Plan, spec: StudySpec) -> StudySpec:
+    """The spec that would have asked for as many trials and seeds as an extended plan has."""
+    trials = max(arm.trials for arm in plan.arms)
+    return spec.model_copy(update={"trials": trials, "confirm_seeds": len(plan.all_confirm_seeds)})
+
+
 def _errors(plan: Plan, spec: StudySpec, extension: Extension, interval: Interval | None) -> Iterator[FieldError]:
     if plan.replicates > 1:
         yield FieldError(
@@ -54,10 +60,11 @@ def _errors(plan: Plan, spec: StudySpec, extension: Extension, interval: Interva
         )
     if extension.peak_lr is not None:
         yield from _peak_lr(plan, spec, extension, extension.peak_lr, interval)
-    slots = _longer(plan, spec, extension).slots
+    slots, how = meaning.slots(asked_at_once(_longer(plan, spec, extension), spec))
     if slots > MAX_SLOTS:
-        pointer = "/trials" if extension.trials else "/confirm_seeds"
-        yield FieldError(pointer, f"the study would have up to {slots:,} trials; at most {MAX_SLOTS:,}")
+        yield FieldError(
+            "/trials" if extension.trials else "/confirm_seeds", f"{how}; a study has at most {MAX_SLOTS:,}"
+        )
 
 
 def _trials(plan: Plan, extension: Extension) -> Iterator[FieldError]:

@@ -18,14 +18,15 @@ from clr.resources import (
     TrialState,
 )
 from clr.results import Phase
-from clr.spec import StudySpec
-from service import submission
+from clr.spec import Extension, StudySpec
+from service import extension, submission
 from service.pagination import DEFAULT_LIMIT
 from service.problems import documented
 from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store, StudyId, body_of
 from service.store import estimates, slots, studies, workers
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
+MORE = {"trials": 8, "confirm_seeds": 3}
 EXAMPLE = {"task": "digits", "arms": ["fixed", "cosine", "triangular2"]}
 Key = Annotated[
     str | None,
@@ -80,6 +81,18 @@ def get_study(store: Store, study: StudyId) -> StudyResource:
 def cancel_study(asked: Asked, study: StudyId) -> StudyResource:
     """No slot of it starts any more; running trials stop within one evaluation interval."""
     studies.cancel(asked.database, study)
+    return studies.get(asked.database, study)
+
+
+@router.post("/{study}/extend", responses=documented(404, 409), openapi_extra=body_of(Extension, MORE))
+def extend_study(
+    asked: Asked, study: StudyId, document: Document, response: Response, key: Key = None
+) -> StudyResource:
+    """More search trials or confirm seeds of a study, none of them twice; one that has ended goes on. The same key with
+    the same body extends once."""
+    if not extension.apply(asked.database, study, document, asked.settings.caps, key=key):
+        response.headers["Idempotency-Replayed"] = "true"
+    asked.opener.open([study])
     return studies.get(asked.database, study)
 
 

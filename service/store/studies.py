@@ -18,7 +18,7 @@ from clr.protocol import TaskFacts
 from clr.resources import Page, PhaseProgress, StudyResource, StudyState, StudySummary
 from clr.spec import StudySpec
 from service import pagination
-from service.store import events, optuna_trials, progress, slots, states
+from service.store import events, extension_rows, optuna_trials, progress, slots, states
 from service.store.clock import milliseconds_now, utc
 from service.store.database import Database
 from service.store.dialect import insert_missing
@@ -194,6 +194,7 @@ def get(database: Database, study: str) -> StudyResource:
             reason=row.reason,
             paused=row.pause_reason if row.paused_at is not None and not _over(row) else "",
             estimated_seconds=row.estimated_seconds,
+            extensions=extension_rows.told(_plan(row), row.extensions),
         )
 
 
