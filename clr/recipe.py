@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from clr import optimizers, schedules, snippets
+from clr.errors import NotFound, UnknownName
 from clr.evidence import Settings
 from clr.protocol import TrainingOptions
+from clr.resources import Answer
 from clr.snippets import Setup, TorchOptimizer
 
 DEFAULT_KIND = "torch-native"
@@ -27,6 +29,27 @@ def snippet(settings: Settings, schedule: Mapping[str, Any], *, study: str, arm:
     """
     setup = Setup(torch_optimizers(settings.optimizer, settings.optimizer_options), _about(settings, study, arm))
     return snippets.snippet(schedules.from_dict(dict(schedule)), kind, settings.iterations, setup)
+
+
+def of_answer(found: Answer, arm: str | None = None, kind: str = DEFAULT_KIND) -> str:
+    """An arm's schedule of an answer as a script.
+
+    Args:
+        arm: its name; None for the recommended one, else the one ranked first. kind: one of `clr.snippets.KINDS`.
+
+    Raises:
+        UnknownName: no such arm or kind. NotFound: no trial of the arm has finished.
+    """
+    documents = {one.arm: one.schedule for one in found.arms}
+    name = arm if arm is not None else found.best.arm if found.best else next(iter(documents), None)
+    if name is not None and name not in documents:
+        raise UnknownName("arm", name, tuple(documents))
+    schedule = documents[name] if name is not None else None
+    if schedule is None or found.settings is None or name is None:
+        raise NotFound(
+            f"Study {found.study} has no schedule {f'of {name} ' if name else ''}yet: no trial has finished."
+        )
+    return snippet(found.settings, schedule, study=found.study, arm=name, kind=kind)
 
 
 def torch_optimizers(name: str, options: Mapping[str, float | bool]) -> tuple[TorchOptimizer, ...]:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clr.cli import document, exits, render, terminal
+from clr.cli import document, exits, terminal
 from clr.cli.options import Json
+from clr.cli.sheet import Sheet
 from clr.client import Client
 from clr.resources import Answer, StudyResource
 from service import embedded, server, submission
@@ -120,11 +121,12 @@ def run(
         with terminal.watching() as show:
             ended = study.wait(show)
         found = study.best()
-    _conclude(found, ended, json)
+    _conclude(found, ended, folder, json)
 
 
-def _conclude(found: Answer, ended: StudyResource, json: bool) -> None:
-    terminal.document(found) if json else terminal.data(render.answer(found))
+def _conclude(found: Answer, ended: StudyResource, folder: Path, json: bool) -> None:
+    terminal.document(found) if json else terminal.data(Sheet(found))
+    terminal.talk(f"\nThe service has stopped. For these commands: clr serve --data {folder}")
     if ended.state != "done":
         terminal.talk(f"clr run: study {ended.id} has {ended.state}. {ended.reason}")
         raise typer.Exit(exits.FAILED)

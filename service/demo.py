@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clr.cli import exits, render, terminal
+from clr.cli import exits, terminal
 from clr.cli.options import Json
+from clr.cli.sheet import Sheet
 from clr.client import Client, StudyHandle
 from clr.plots import study as picture
 from clr.resources import Answer
@@ -49,9 +50,10 @@ def demo(
         found = study.best()
         drawn = _draw(study, found, folder / "demo.png")
         (folder / "report.html").write_text(study.report(), encoding="utf-8")
-    terminal.document(found) if json else terminal.data(render.answer(found))
+    terminal.document(found) if json else terminal.data(Sheet(found))
     terminal.talk(f"\n{_why_equal(found)}\n\nThe picture: {drawn}\nThe report:  {folder / 'report.html'}")
     storage = f"sqlite:///{folder / FILE}"
+    terminal.talk(f"The service has stopped. For the commands above: clr serve --data {folder}")
     terminal.talk(f"For Optuna's tools: optuna.load_study(study_name={study.id!r}, storage={storage!r})")
     if ended.state != "done":
         terminal.talk(f"clr demo: study {ended.id} has {ended.state}. {ended.reason}")

@@ -85,7 +85,7 @@ def _claim(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
 
 
 def _equivalent(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
-    members, first = ", ".join(made.among), made.arm or ""
+    members, first = _listed(made.among), made.arm or ""
     stable = " (arms with a diverged run aside)" if any(arm.confirm_diverged for arm in arms.values()) else ""
     if any(set(made.among) <= set(group) for group in made.identical):
         return (
@@ -109,11 +109,21 @@ def _gap(plan: Plan, arm: ArmAnswer) -> str:
     return f"{points(plan, difference.mean)} against {plan.baseline} ({interval})"
 
 
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    """Names, the first few of many: the answer has them all.
+
+    >>> _listed(["a", "b", "c", "d", "e", "f"])
+    'a, b, c, d and 2 more'
+    """
+    left = len(names) - most
+    return ", ".join(names) if left <= 1 else f"{', '.join(names[:most])} and {left} more"
+
+
 def _in_the_set(made: Decision, first: str) -> str:
     rest = [name for name in made.members if name != first]
     if not rest:
         return "its lead is not shown against every arm"
-    return f"{', '.join(rest)} may be the best as well"
+    return f"{_listed(rest)} may be the best as well"
 
 
 def _others(plan: Plan, arms: dict[str, ArmAnswer], first: str) -> str:
@@ -122,13 +132,14 @@ def _others(plan: Plan, arms: dict[str, ArmAnswer], first: str) -> str:
     worse = [arm.arm for arm in told if arm.difference and _side(plan, arm.difference.interval) < 0]
     better = [arm for arm in told if arm.difference and _side(plan, arm.difference.interval) > 0]
     stable = [arm.arm for arm in better if not arm.confirm_diverged]
-    parts = [f"better than {plan.baseline}, too: {', '.join(stable)}"] if stable else []
-    parts += [f"shown to be worse than {plan.baseline}: {', '.join(worse)}"] if worse else []
-    parts += [
-        f"{arm.arm} is better where it finished, but diverged in {arm.confirm_diverged} of {len(arm.trials)} runs"
-        for arm in better
-        if arm.confirm_diverged
-    ]
+    parts = [f"better than {plan.baseline}, too: {_listed(stable)}"] if stable else []
+    parts += [f"shown to be worse than {plan.baseline}: {_listed(worse)}"] if worse else []
+    lost = [arm for arm in better if arm.confirm_diverged]
+    if len(lost) == 1:
+        runs = f"{lost[0].confirm_diverged} of {len(lost[0].trials)} runs"
+        parts.append(f"{lost[0].arm} is better where it finished, but diverged in {runs}")
+    elif lost:
+        parts.append(f"{_listed([arm.arm for arm in lost])} are better where they finished, but diverged in some runs")
     return "".join(f"; {part}" for part in parts)
 
 

@@ -30,7 +30,10 @@ class Source:
 OWN = {
     "submit": Source("clr.cli.studies:submit", "Submit a study and print its id."),
     "status": Source("clr.cli.studies:status", "Show one study's progress, or list all studies."),
-    "best": Source("clr.cli.studies:best", "Show which schedule is best, with evidence and a snippet."),
+    "best": Source("clr.cli.best:best", "Show which schedule is best, with its evidence, on one screen."),
+    "snippet": Source(
+        "clr.cli.snippet:snippet", "Print an arm's schedule as code to paste: plain torch unless asked otherwise."
+    ),
     "report": Source(
         "clr.cli.studies:report",
         "Write the answer with its figures and how it was done, as one HTML file; prints where it is.",

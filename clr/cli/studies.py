@@ -1,4 +1,4 @@
-"""clr submit, status, best, cancel."""
+"""clr submit, status, report, export, cancel."""
 
 from __future__ import annotations
 
@@ -65,13 +65,6 @@ def status(
 
 def _show(study: StudyResource, json: bool) -> None:
     terminal.document(study) if json else terminal.data(render.progress(study))
-
-
-def best(study: StudyId, service: Service = None, token_file: TokenFile = None, json: Json = False) -> None:
-    """Show which schedule is best, with evidence and a snippet."""
-    with client(service, token_file) as asked:
-        found = asked.study(study).best()
-    terminal.document(found) if json else terminal.data(render.answer(found))
 
 
 def report(

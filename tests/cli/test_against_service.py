@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from pyarrow import parquet
@@ -81,14 +83,56 @@ def test_status_without_a_study_lists_all(clr, finished):
     assert finished in [study["id"] for study in json.loads(clr("status", "--json").stdout)]
 
 
-def test_best_shows_the_verdict_the_arms_and_the_snippet(clr, finished):
+def test_best_shows_the_verdict_and_the_arms_on_one_screen(clr, finished):
     shown = clr("best", finished)
     answer = json.loads(clr("best", finished, "--json").stdout)
 
     assert shown.returncode == 0
     assert " ".join(shown.stdout.split()).startswith(answer["sentence"]), "whole, however it is wrapped"
     assert answer["status"] == "confirmed" and {arm["arm"] for arm in answer["arms"]} == {"fixed", "cosine"}
-    assert "ScheduleLR" in shown.stdout
+    assert f"clr snippet {finished}" in shown.stdout and len(shown.stdout.splitlines()) <= 25
+
+
+def test_price_prints_the_study_that_buys_more_certainty(clr, finished):
+    answer = json.loads(clr("best", finished, "--json").stdout)
+    priced = clr("best", finished, "--price")
+
+    if answer["price"] and answer["price"]["spec"]:
+        assert json.loads(priced.stdout) == answer["price"]["spec"]
+    else:
+        assert priced.returncode == 5
+
+
+def test_a_snippet_runs_without_clr_and_its_updates_have_the_rates_of_the_study_s_trace(clr, finished, tmp_path):
+    traced = json.loads(clr("export", finished, "--table", "rates", "--format", "json").stdout)
+    recorder = (
+        "import sys, json, runpy; sys.modules['clr'] = None  # importing it raises\n"
+        "from torch.optim.optimizer import register_optimizer_step_pre_hook as before_each_step\n"
+        "rates = []\n"
+        "before_each_step(lambda optimizer, *rest: rates.append(optimizer.param_groups[0]['lr']))\n"
+        "runpy.run_path(sys.argv[1]); print(json.dumps(rates))"
+    )
+
+    for arm in ("fixed", "cosine"):
+        said = clr("snippet", finished, "--arm", arm)
+        (tmp_path / "pasted.py").write_text(said.stdout)
+        ran = subprocess.run(
+            [sys.executable, "-c", recorder, str(tmp_path / "pasted.py")], check=False, capture_output=True, text=True
+        )
+
+        assert said.returncode == ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout) == [row["rate"] for row in traced if row["arm"] == arm], "each to the last bit"
+        assert "momentum=0.9" in said.stdout
+
+
+def test_a_snippet_is_written_for_other_libraries_too(clr, finished):
+    best = json.loads(clr("best", finished, "--json").stdout)["best"]
+
+    assert clr("snippet", finished).stdout == best["snippet"]
+    assert json.loads(clr("snippet", finished, "--json").stdout) == {"snippet": best["snippet"]}
+    assert "import lightning" in clr("snippet", finished, "--kind", "lightning").stdout
+    assert clr("snippet", finished, "--kind", "cobol").returncode == 5
+    assert "Known: " in clr("snippet", finished, "--arm", "square").stderr
 
 
 def test_report_writes_one_html_file_and_prints_where(clr, finished, tmp_path):
