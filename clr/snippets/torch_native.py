@@ -11,7 +11,7 @@ from clr.snippets import formulas
 from clr.snippets.setup import Setup
 
 PER_UPDATE = "once per update, not per epoch"
-_ONE = "lr stays 1.0: the scheduler multiplies it with rate(i)"
+_ONE = "keep lr=1.0: rate(i) multiplies it"
 
 
 def script(schedule: s.Schedule, iterations: int, setup: Setup) -> str:
