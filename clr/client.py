@@ -12,40 +12,40 @@ worker's are idempotent by fencing token, `submit` by its key. The token stands 
 
 from __future__ import annotations
 
-import email.utils
-import ipaddress
+import getpass
 import json
 import os
-import random
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from clr import protocol, resources
-from clr.errors import (
-    ClrError,
-    Conflict,
-    FieldError,
-    NotFound,
-    RequestRefused,
-    ServiceError,
-    ServiceUnreachable,
-    Unauthorized,
-    UpgradeNeeded,
-)
+from clr import protocol, resources, turns
+from clr.errors import ClrError, ServiceError, ServiceUnreachable
 from clr.results import Phase
 from clr.spec import StudySpec
+from clr.transport import (
+    TEMPORARY,
+    Bearer,
+    checked,
+    error_of,
+    is_loopback,
+    is_temporary,
+    jitter,
+    problem_of,
+    read,
+    retry_after,
+    token_from_environment,
+    token_from_file,
+)
 
+__all__ = ["Client", "StudyHandle", "is_loopback", "is_temporary", "token_from_environment", "token_from_file"]
 DEFAULT_URL = "http://127.0.0.1:8000"
-TEMPORARY = frozenset({408, 429, 502, 503, 504})
 ENDED: frozenset[resources.StudyState] = frozenset({"done", "failed", "cancelled"})
-_LONGEST_PAUSE = 60.0
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,11 +71,11 @@ class Client:
         if not self.url.startswith(("http://", "https://")):
             raise ServiceError(f"{self.url!r} is no address of a service: it begins with http:// or https://.")
         self.timeout, self.retries = timeout, retries
-        token = _checked(token if token is not None else token_from_environment())
+        token = checked(token if token is not None else token_from_environment())
         self._http = httpx.Client(
             base_url=self.url,
             timeout=timeout,
-            auth=_Bearer(token) if token else None,
+            auth=Bearer(token) if token else None,
             trust_env=not is_loopback(httpx.URL(self.url).host),  # a proxy can't reach this host's loopback
             headers={"Accept": "application/json"},
             # Below the five seconds after which uvicorn closes an idle connection, maybe under a request's feet.
@@ -97,11 +97,21 @@ class Client:
     # -- studies -------------------------------------------------------------------------------------------------
 
     def submit(self, spec: StudySpec | Mapping[str, Any], *, key: str | None = None) -> StudyHandle:
-        """A new study, stored when this returns; the same `key` with the same spec gives the same study again."""
-        document = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, StudySpec) else dict(spec)
+        """A new study, stored when this returns; the same `key` with the same spec gives the same study again.
+
+        Where the spec names no owner it is CLR_OWNER, else the login name: owners share the workers.
+        """
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        response = self._send("POST", "/v1/studies", content=json.dumps(document), headers=headers)
+        response = self._send("POST", "/v1/studies", content=json.dumps(_document(spec)), headers=headers)
         return StudyHandle(str(response.json()["id"]), self)
+
+    def plan(self, spec: StudySpec | Mapping[str, Any]) -> turns.PlanResource:
+        """What a study of this spec would train, and how long that takes; nothing is stored."""
+        return read(self._send("POST", "/v1/plan", content=json.dumps(_document(spec))), turns.PlanResource)
+
+    def queue(self, study: str | None = None) -> turns.Queue:
+        """Live studies in the order in which they get the next free worker, or that one alone."""
+        return self._get("/v1/queue", turns.Queue, {"study": study} if study else None)
 
     def study(self, study: str) -> StudyHandle:
         """The study of that id; nothing is asked yet."""
@@ -158,10 +168,10 @@ class Client:
     # -- over the wire -------------------------------------------------------------------------------------------
 
     def _get(self, path: str, model: type[M], params: Mapping[str, Any] | None = None) -> M:
-        return _read(self._send("GET", path, params=params), model)
+        return read(self._send("GET", path, params=params), model)
 
     def _post(self, path: str, message: protocol.Message, model: type[M], *, wait: float = 0.0) -> M:
-        return _read(self._send("POST", path, content=message.model_dump_json(), wait=wait), model)
+        return read(self._send("POST", path, content=message.model_dump_json(), wait=wait), model)
 
     def _pages(self, path: str, model: type[M], params: Mapping[str, Any]) -> Iterator[M]:
         asked = {name: value for name, value in params.items() if value is not None}
@@ -198,7 +208,7 @@ class Client:
                 return error
             if not tries_left or pause is None:
                 raise error
-            time.sleep(pause or _jitter(self.retries - tries_left))
+            time.sleep(pause or jitter(self.retries - tries_left))
         raise AssertionError("the last try returns or raises")
 
     def _try(self, request: httpx.Request) -> tuple[httpx.Response | ClrError, float | None]:
@@ -210,10 +220,24 @@ class Client:
             return ServiceUnreachable(f"No answer from {self.url}: {reason}. Is `clr serve` running there?"), 0.0
         if response.is_success:
             return response, None
-        problem = _problem(response)
+        problem = problem_of(response)
         in_flight = response.status_code == 409 and str(problem.get("type", "")).endswith("in-flight")
-        pause = _retry_after(response) if response.status_code in TEMPORARY or in_flight else None
-        return _error(response, problem, self.url), pause
+        pause = retry_after(response) if response.status_code in TEMPORARY or in_flight else None
+        return error_of(response, problem, self.url), pause
+
+
+def _document(spec: StudySpec | Mapping[str, Any]) -> dict[str, Any]:
+    """A spec as it is sent, with its owner."""
+    document = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, StudySpec) else dict(spec)
+    return document if "owner" in document else {**document, "owner": _owner()}
+
+
+def _owner() -> str:
+    """Whose studies this process submits: CLR_OWNER, else the login name; "" where there is none."""
+    try:
+        return os.environ.get("CLR_OWNER") or getpass.getuser()[:64]
+    except (OSError, KeyError, ImportError):  # a container's user without a name
+        return ""
 
 
 class StudyHandle:
@@ -236,6 +260,7 @@ class StudyHandle:
         poll: float = 1.0,
         timeout: float | None = None,
         max_offline: float = 600.0,
+        until_paused: bool = False,
     ) -> resources.StudyResource:
         """The study once it has ended.
 
@@ -244,6 +269,7 @@ class StudyHandle:
             poll: pause between two looks [seconds].
             timeout: give up after so long [seconds].
             max_offline: how long the service may not answer, say while it is started anew [seconds].
+            until_paused: or once it is paused, where nobody else would resume it.
 
         Raises:
             TimeoutError: it had not ended by then.
@@ -260,7 +286,7 @@ class StudyHandle:
                 seen, state = time.monotonic(), status.state
                 if progress is not None:
                     progress(status)
-                if status.state in ENDED:
+                if status.state in ENDED or (until_paused and status.state == "paused"):
                     return status
             if timeout is not None and time.monotonic() + poll > began + timeout:
                 raise TimeoutError(f"Study {self.id} is still {state} after {timeout} s.")
@@ -321,114 +347,26 @@ class StudyHandle:
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         path = f"{self._path}/extend"
         response = self._client._send("POST", path, content=json.dumps(document), headers=headers)
-        return _read(response, resources.StudyResource)
+        return read(response, resources.StudyResource)
+
+    def pause(self, reason: str = "") -> resources.StudyResource:
+        """No slot of it is handed out until it is resumed; running trials save, stop and are given back."""
+        return self._client._post(f"{self._path}/pause", turns.PauseRequest(reason=reason), resources.StudyResource)
+
+    def resume(self, *, max_device_hours: float | None = None) -> resources.StudyResource:
+        """A paused study goes on; it may take so many device hours from now on, where that is given."""
+        wanted = turns.ResumeRequest(max_device_hours=max_device_hours)
+        return self._client._post(f"{self._path}/resume", wanted, resources.StudyResource)
+
+    def prioritise(self, priority: int) -> resources.StudyResource:
+        """Another priority: higher runs first."""
+        content = turns.StudyChange(priority=priority).model_dump_json()
+        return read(self._client._send("PATCH", self._path, content=content), resources.StudyResource)
 
     def cancel(self) -> resources.StudyResource:
         """No slot of it starts any more; running trials stop within one evaluation interval."""
-        return _read(self._client._send("POST", f"{self._path}/cancel"), resources.StudyResource)
+        return read(self._client._send("POST", f"{self._path}/cancel"), resources.StudyResource)
 
     def delete(self) -> None:
         """The study, its trials and its record are gone."""
         self._client._send("DELETE", self._path)
-
-
-def token_from_environment() -> str | None:
-    """CLR_TOKEN, else what the file named by CLR_TOKEN_FILE holds."""
-    token = os.environ.get("CLR_TOKEN")
-    path = os.environ.get("CLR_TOKEN_FILE")
-    return token or (token_from_file(Path(path)) if path else None)
-
-
-def token_from_file(path: Path) -> str:
-    """The token that a file holds, without the white space around it."""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise Unauthorized(f"The token file {path} can't be read: {error.strerror}.") from None
-
-
-def is_temporary(error: ClrError) -> bool:
-    """Whether the same call may succeed later: nobody answered, or the service said that it can't just now."""
-    if isinstance(error, RequestRefused):
-        return error.status in TEMPORARY or error.status >= 500
-    return isinstance(error, ServiceUnreachable)
-
-
-class _Bearer(httpx.Auth):
-    """Sends the token; a value of its own so that no header or repr shows it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        yield request
-
-
-def _checked(token: str | None) -> str | None:
-    # An illegal header value would be quoted in the HTTP library's error, token and all.
-    if token is not None and not all("!" <= character <= "~" for character in token):
-        raise Unauthorized("The token holds white space or a character outside ASCII; it is one line of plain text.")
-    return token
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _jitter(tries: int) -> float:
-    return random.uniform(0.05, min(5.0, 0.2 * 2.0**tries))
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """The pause asked for in the Retry-After header, seconds or a date; 0 where none is given."""
-    value = response.headers.get("Retry-After", "")
-    if value.isdigit():
-        return min(float(value), _LONGEST_PAUSE)
-    try:
-        until = email.utils.parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError):
-        return 0.0
-    return min(max(until - time.time(), 0.0), _LONGEST_PAUSE)
-
-
-def _read(response: httpx.Response, model: type[M]) -> M:
-    try:
-        return model.model_validate_json(response.content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "/".join(str(part) for part in first["loc"])
-        raise ServiceError(
-            f"The answer of {response.url} can't be understood ({place}: {first['msg']}). "
-            "Is it the CLR sweep service, and of the same version?"
-        ) from None
-
-
-def _problem(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        problem = response.json()
-    except ValueError:
-        return {}
-    return problem if isinstance(problem, dict) else {}
-
-
-def _error(response: httpx.Response, problem: Mapping[str, Any], url: str) -> ClrError:
-    """The error that a refusal stands for."""
-    status = response.status_code
-    title = str(problem.get("title") or response.reason_phrase)
-    detail = str(problem.get("detail") or title)
-    if status == 401:
-        return Unauthorized(f"{url} refuses the token: {detail} Set CLR_TOKEN or CLR_TOKEN_FILE to the service's.")
-    plain = {404: NotFound, 409: Conflict, 426: UpgradeNeeded}.get(status)
-    if plain is not None:
-        return plain(detail)
-    errors = [
-        FieldError(str(item.get("pointer", "")), str(item.get("detail", ""))) for item in problem.get("errors", ())
-    ]
-    return RequestRefused(status, title, detail, errors)

@@ -32,6 +32,7 @@ from worker.parent import end_with
 
 if TYPE_CHECKING:
     from clr.tasks.base import Task
+    from clr.training.stopwatch import Stopwatch
 
 ALIVE_SECONDS = 1.0
 """At most so often the child says that iterations go on."""
@@ -133,22 +134,22 @@ class Trainer:
 
     def _trained(self, ask: messages.Train) -> messages.Ended:
         try:
-            return self._last(self._events(ask), self._provenance(ask.config, ask.resume))
+            return self._last(ask, self._provenance(ask.config, ask.resume))
         except CheckpointError as error:
             if ask.resume is None:
                 raise
             print(f"Starting over: {error}", file=sys.stderr)  # noqa: T201  (goes into the attempt's tail)
             afresh = ask.model_copy(update={"resume": None})
-            return self._last(self._events(afresh), self._provenance(ask.config, None))
+            return self._last(afresh, self._provenance(ask.config, None))
 
-    def _events(self, ask: messages.Train) -> Iterator[results.Event]:
+    def _events(self, ask: messages.Train, stopwatch: Stopwatch) -> Iterator[results.Event]:
         from clr.tasks import registry
         from clr.training.loop import train
 
         device = "cpu" if self._device == "cpu" else "cuda:0"
         if (script := registry.self_trained(ask.config.task)) is not None:
             where: dict[str, Any] = {"checkpoints": self._checkpoints, "key": ask.key, "interrupt": self.interrupt}
-            return script.events(ask.config, device=device, **where)
+            return _timed(script.events(ask.config, device=device, **where), stopwatch)
         return train(
             ask.config,
             task=self._task(ask.config),
@@ -158,14 +159,21 @@ class Trainer:
             resume=ask.resume,
             interrupt=self.interrupt,
             checkpoint_seconds=self._checkpoint_seconds,
+            stopwatch=stopwatch,
         )
 
-    def _last(self, events: Iterator[results.Event], provenance: dict[str, Any]) -> messages.Ended:
-        """Tells every event but the last, which becomes the trial's end."""
-        for event in events:
+    def _last(self, ask: messages.Train, provenance: dict[str, Any]) -> messages.Ended:
+        """Tells every event but the last, which becomes the trial's end, and once at what pace it trains."""
+        from clr.training.stopwatch import Stopwatch
+
+        stopwatch, told = Stopwatch(), False
+        for event in self._events(ask, stopwatch):
             match event:
                 case results.Evaluated(evaluation):
                     self._say(messages.Evaluated(evaluation=evaluation))
+                    if not told and (pace := stopwatch.pace) is not None:
+                        self._say(messages.Paced(pace=pace))
+                        told = True
                 case results.Saved(checkpoint):
                     self._say(messages.Saved(checkpoint=checkpoint))
                 case results.Finished(iteration, value, test):
@@ -198,6 +206,18 @@ class Trainer:
             "versions": devices.versions(),
             "resumed_from": None if resume is None else resume.iteration,
         }
+
+
+def _timed(events: Iterator[results.Event], stopwatch: Stopwatch) -> Iterator[results.Event]:
+    """A script's events: its evaluations are part of its updates, since nobody sees where they begin."""
+    stopwatch.begins(0)
+    for event in events:
+        if isinstance(event, results.Evaluated):
+            stopwatch.at(event.evaluation.iteration)
+            with stopwatch.evaluation():
+                pass
+            stopwatch.begins(event.evaluation.iteration)
+        yield event
 
 
 def serve(connection: Connection, trainer: Trainer) -> None:

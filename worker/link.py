@@ -18,6 +18,7 @@ from clr.protocol import (
     Answers,
     Holding,
     Lease,
+    Pace,
     Release,
     Renewal,
     Report,
@@ -50,6 +51,13 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Notice: the study was paused. Save, stop, give the slot back."""
+
+    holding: Holding
+
+
+@dataclass(frozen=True)
 class CutOff:
     """Notice: the service has not answered for too long."""
 
@@ -63,7 +71,7 @@ class Refused:
     error: ClrError
 
 
-Notice = Told | Taken | CutOff | Refused
+Notice = Told | Taken | Paused | CutOff | Refused
 
 
 class Link(threading.Thread):
@@ -105,7 +113,7 @@ class Link(threading.Thread):
             self._spool = Spool(holding, beat_seconds=self._beat, report_seconds=self._report, now=time.monotonic())
             self._changed.notify()
 
-    def tell(self, news: Evaluation | Checkpoint | Result | GiveBack) -> None:
+    def tell(self, news: Evaluation | Checkpoint | Pace | Result | GiveBack) -> None:
         """Adds to what the service shall know of the attempt; nothing where it is no longer ours."""
         with self._changed:
             if self._spool is None:
@@ -115,6 +123,8 @@ class Link(threading.Thread):
                     self._spool.evaluated(news)
                 case Checkpoint():
                     self._spool.saved(news)
+                case Pace():
+                    self._spool.paced(news)
                 case _:
                     self._spool.end(news)
             self._changed.notify()
@@ -173,7 +183,7 @@ class Link(threading.Thread):
     def _answered(self, spool: Spool, parcel: Parcel, reply: SlotReply) -> None:
         self._recovered(spool)
         final = isinstance(parcel, Result | GiveBack)
-        if reply != "accepted":
+        if reply not in ("accepted", "paused"):
             what = type(parcel).__name__.lower()
             holding = spool.holding
             logger.warning("refused: %s of slot %d, fence %d: %s", what, holding.slot, holding.fence, reply)
@@ -185,6 +195,8 @@ class Link(threading.Thread):
             self._notify(Told(spool.holding, reply))
         elif reply in ("lease-lost", "cancelled"):
             self._notify(Taken(spool.holding, reply))
+        elif reply == "paused":
+            self._notify(Paused(spool.holding))
 
     def _failed(self, error: ClrError, spool: Spool) -> None:
         """Waits a while after a temporary failure; gives the attempt up after another."""

@@ -1,7 +1,7 @@
 """What a supervisor and its training child say to each other, as JSON over a socket pair (pydantic values).
 
-The child says `Ready` once, then for each `Train` any number of `Alive`, `Evaluated` and `Saved`, then exactly one of
-`Finished`, `Diverged`, `Pruned`, `Interrupted`, `Described`, `Failed`; after `Raised` it exits.
+The child says `Ready` once, then for each `Train` any number of `Alive`, `Evaluated`, `Paced`, `Saved`, then exactly
+one of `Finished`, `Diverged`, `Pruned`, `Interrupted`, `Described`, `Failed`; after `Raised` it exits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from clr.protocol import Device, Message, TaskFacts, TrialConfig
+from clr.protocol import Device, Message, Pace, TaskFacts, TrialConfig
 from clr.results import Checkpoint, Evaluation
 
 
@@ -57,6 +57,13 @@ class Alive(Message):
 class Evaluated(Message):
     kind: Literal["evaluated"] = "evaluated"
     evaluation: Evaluation
+
+
+class Paced(Message):
+    """How fast this trial trains; said once."""
+
+    kind: Literal["paced"] = "paced"
+    pace: Pace
 
 
 class Saved(Message):
@@ -114,7 +121,7 @@ class Raised(Ending):
 
 
 Ended = Finished | Diverged | Pruned | Interrupted | Described | Failed | Raised
-Said = Ready | Alive | Evaluated | Saved | Ended
+Said = Ready | Alive | Evaluated | Paced | Saved | Ended
 Asked = Train | Stop | Discard
 
 _said: TypeAdapter[Said] = TypeAdapter(Annotated[Said, Field(discriminator="kind")])

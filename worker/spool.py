@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from clr.protocol import Holding, Report, Result
+from clr.protocol import Holding, Pace, Report, Result
 from clr.results import Checkpoint, Evaluation
 
 CHUNK = 1000
@@ -31,7 +31,7 @@ Parcel = Renew | Report | Result | GiveBack
 
 
 class Spool:
-    """Evaluations, the newest checkpoint and the end of one attempt, kept until the service has taken them.
+    """Evaluations, the newest checkpoint, the pace and the end of one attempt, kept until the service has taken them.
 
     A checkpoint is told at once, evaluations within `report_seconds`; without news the lease is renewed every
     `beat_seconds`. The end goes last, and takes along the evaluations that are not told yet. Not safe across threads:
@@ -47,11 +47,15 @@ class Spool:
         self._beat, self._pause = beat_seconds, report_seconds
         self._evaluations: deque[Evaluation] = deque()
         self._checkpoint: Checkpoint | None = None
+        self._pace: Pace | None = None
         self._end: Result | GiveBack | None = None
         self._told_at = now
 
     def evaluated(self, evaluation: Evaluation) -> None:
         self._evaluations.append(evaluation)
+
+    def paced(self, pace: Pace) -> None:
+        self._pace = pace
 
     def saved(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
@@ -76,12 +80,13 @@ class Spool:
     def parcel(self) -> Parcel:
         """What to say next; saying it again gives the same answer."""
         rest = len(self._evaluations) - CHUNK
-        if isinstance(self._end, Result) and rest <= 0 and self._checkpoint is None:
+        if isinstance(self._end, Result) and rest <= 0 and self._checkpoint is None and self._pace is None:
             return self._end.model_copy(update={"evaluations": tuple(self._evaluations)})
         if self._has_news:
             some = tuple(self._evaluations)[:CHUNK]
             checkpoint = self._checkpoint if rest <= 0 else None  # not before the evaluations that lie before it
-            return Report(slot=self.holding.slot, fence=self.holding.fence, evaluations=some, checkpoint=checkpoint)
+            told = {"evaluations": some, "checkpoint": checkpoint, "pace": self._pace}
+            return Report(slot=self.holding.slot, fence=self.holding.fence, **told)
         return self._end if isinstance(self._end, GiveBack) else Renew(self.holding)
 
     def told(self, parcel: Parcel, now: float) -> None:
@@ -92,7 +97,9 @@ class Spool:
                 self._evaluations.popleft()
         if isinstance(parcel, Report) and parcel.checkpoint == self._checkpoint:
             self._checkpoint = None
+        if isinstance(parcel, Report) and parcel.pace is not None:
+            self._pace = None
 
     @property
     def _has_news(self) -> bool:
-        return bool(self._evaluations) or self._checkpoint is not None
+        return bool(self._evaluations) or self._checkpoint is not None or self._pace is not None

@@ -1,8 +1,8 @@
 """The supervisor of one training child: it runs attempts one after another, whatever becomes of the child.
 
 An attempt ends in one of these ways: the child says how (done, diverged, pruned, failed); it died or hung (crashed, and
-a new child is started); or it was stopped, because the lease was lost, the study was cancelled, this worker shall end,
-or the device is no longer to be used.
+a new child is started); or it was stopped, because the lease was lost, the study was cancelled or paused, this worker
+shall end, or the device is no longer to be used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Literal
 from clr.protocol import Holding, Lease, Result, TrialConfig
 from worker import messages
 from worker.availability import Permission
-from worker.link import CutOff, Link, Refused, Taken, Told
+from worker.link import CutOff, Link, Paused, Refused, Taken, Told
 from worker.link import Notice as LinkNotice
 from worker.process import Exited, Heard, OverMemory, TrainingChild
 from worker.spool import GiveBack
@@ -226,14 +226,17 @@ class Supervisor:
                 attempt.exited(code)
             case Taken(holding, reply) if holding == attempt.holding:
                 attempt.taken = reply
+            case Paused(holding) if holding == attempt.holding:
+                attempt.paused = "the study is paused"
         if attempt.end is None and not attempt.over:
             self._press(attempt)
 
     def _press(self, attempt: _Attempt) -> None:
         """Asks a child to stop that should; kills one that does not, or that hangs."""
         now = time.monotonic()
-        if (attempt.taken or self._leaving) and attempt.stop_by is None:
-            attempt.leaving = self._leaving
+        leaving = self._leaving or attempt.paused
+        if (attempt.taken or leaving) and attempt.stop_by is None:
+            attempt.leaving = leaving
             attempt.stop_by = now + min(self._limits.stop, self._limits.grace / 2)
             attempt.child.ask(messages.Stop())
         elif attempt.stop_by is not None and now > attempt.stop_by:
@@ -273,6 +276,7 @@ class _Attempt:
     began: float = field(default_factory=time.monotonic)
     saved: bool = False
     taken: str = ""
+    paused: str = ""
     leaving: str = ""
     stop_by: float | None = None
     killed_for: str = ""
@@ -286,6 +290,8 @@ class _Attempt:
             case messages.Evaluated(evaluation=evaluation):
                 self.iteration = evaluation.iteration
                 self.link.tell(evaluation)
+            case messages.Paced(pace=pace):
+                self.link.tell(pace)
             case messages.Saved(checkpoint=checkpoint):
                 self.saved = True
                 self.link.tell(checkpoint)

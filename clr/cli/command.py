@@ -28,7 +28,7 @@ class Source:
 
 
 OWN = {
-    "submit": Source("clr.cli.studies:submit", "Submit a study and print its id."),
+    "submit": Source("clr.cli.submit:submit", "Show what a study will train, submit it and print its id."),
     "status": Source("clr.cli.studies:status", "Show one study's progress, or list all studies."),
     "best": Source("clr.cli.best:best", "Show which schedule is best, with its evidence, on one screen."),
     "snippet": Source(
@@ -42,6 +42,12 @@ OWN = {
         "clr.cli.studies:export",
         "Write a study's trials, curves or the finalists' rate traces as CSV, JSON or Parquet.",
     ),
+    "queue": Source("clr.cli.queue:queue", "Show in which order studies get the workers, and when yours starts."),
+    "pause": Source(
+        "clr.cli.queue:pause", "Pause a study; running trials save and are given back within one evaluation interval."
+    ),
+    "resume": Source("clr.cli.queue:resume", "Let a paused study go on, from the checkpoints of its trials."),
+    "priority": Source("clr.cli.queue:priority", "Give a study another priority: higher runs first."),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.tasks:app", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
@@ -140,8 +146,9 @@ def application() -> Any:
 
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 failed, 2 usage or invalid spec, 3 no service there, 4 token refused, 5 not found, "
-    "130 interrupted; clr worker has its own: see its help. Environment: CLR_SERVICE, CLR_TOKEN or CLR_TOKEN_FILE."
+    "Exit codes: 0 done, 1 failed, 2 usage or invalid spec, 3 --yes is wanted, 4 token refused, 5 not found, "
+    "6 no service there, 130 interrupted; clr worker has its own: see its help. "
+    "Environment: CLR_SERVICE, CLR_TOKEN or CLR_TOKEN_FILE, CLR_OWNER."
 )
 
 

@@ -45,6 +45,8 @@ def line(study: StudyResource) -> str:
         parts.append(f"{slots.cancelled} cancelled")
     if study.seconds_left is not None and study.state in ("queued", "running"):
         parts.append(f"about {duration(study.seconds_left)} left")
+    if study.paused:
+        parts[0] += f": {study.paused}"
     if study.reason:
         parts.append(study.reason)
     return ", ".join(parts)

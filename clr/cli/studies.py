@@ -1,4 +1,4 @@
-"""clr submit, status, report, export, cancel."""
+"""clr status, report, export, cancel."""
 
 from __future__ import annotations
 
@@ -10,29 +10,9 @@ from typing import Annotated
 
 import typer
 
-from clr.cli import document, exits, render, terminal
+from clr.cli import exits, render, terminal
 from clr.cli.options import Json, Service, StudyId, TokenFile, client
 from clr.resources import StudyResource
-
-
-def submit(
-    spec: Annotated[Path, typer.Argument(help='JSON or YAML file; "-" reads standard input.')],
-    service: Service = None,
-    token_file: TokenFile = None,
-    key: Annotated[
-        str | None, typer.Option("--key", help="Idempotency key: the same key and spec give the same study.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Submit a study and print its id."""
-    wanted = document.read(spec)
-    with client(service, token_file) as asked:
-        study = asked.submit(wanted, key=key)
-        if json:
-            terminal.document(study.status())
-            return
-    terminal.data(study.id)
-    terminal.talk(f"Watch it with: clr status --watch {study.id}")
 
 
 def status(

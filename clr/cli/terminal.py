@@ -36,9 +36,12 @@ def document(value: BaseModel | list[Any]) -> None:
     sys.stdout.write(text + "\n")
 
 
-def talk(text: str) -> None:
+def talk(said: RenderableType) -> None:
     """Says something beside the result, on stderr."""
-    sys.stderr.write(text + "\n")
+    if isinstance(said, str):
+        sys.stderr.write(said + "\n")
+    else:
+        Console(stderr=True).print(said)
     sys.stderr.flush()
 
 

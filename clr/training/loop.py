@@ -16,6 +16,7 @@ from clr.results import Checkpoint, Diverged, Evaluated, Evaluation, Event, Fini
 from clr.tasks import registry
 from clr.tasks.base import Task
 from clr.training.checkpoint import CheckpointStore
+from clr.training.stopwatch import Stopwatch
 from clr.training.trial import LiveTrial
 
 EXPLODED = 1e4
@@ -35,6 +36,7 @@ def train(
     resume: Checkpoint | None = None,
     interrupt: threading.Event | None = None,
     checkpoint_seconds: float = 30.0,
+    stopwatch: Stopwatch | None = None,
 ) -> Iterator[Event]:
     """Runs one trial and yields what happens.
 
@@ -58,6 +60,7 @@ def train(
         resume: an earlier attempt's checkpoint, to go on from.
         interrupt: looked at before every update: save, then end.
         checkpoint_seconds: at least so long between two checkpoints [s]; 0 saves at every evaluation.
+        stopwatch: is told of updates and evaluations as they are done.
 
     Raises:
         CheckpointError: `resume` is missing, damaged or another trial's, or a checkpoint can't be written.
@@ -69,7 +72,7 @@ def train(
         raise ValueError("resume needs checkpoints: the store that holds it.")
     trial = LiveTrial(config, task or registry.make(config.task, config.task_options), device)
     saver = _Saver(checkpoints, checkpoint_key, checkpoint_seconds)
-    events = _events(trial, saver, resume, interrupt or threading.Event())
+    events = _events(trial, saver, resume, interrupt or threading.Event(), stopwatch or Stopwatch())
     while True:
         with trial.randomness.installed():
             event = next(events, None)
@@ -78,20 +81,23 @@ def train(
         yield event
 
 
-def _events(trial: LiveTrial, saver: _Saver, resume: Checkpoint | None, interrupt: threading.Event) -> Iterator[Event]:
+def _events(
+    trial: LiveTrial, saver: _Saver, resume: Checkpoint | None, interrupt: threading.Event, stopwatch: Stopwatch
+) -> Iterator[Event]:
     if resume is not None and saver.store is not None:
         trial.restore(saver.store.load(resume))
     update, config = trial.updates(), trial.config
     while trial.iteration < config.iterations and not trial.stopped:
         until = _next_evaluation(config, trial.iteration)
-        if diverged := _advance(trial, update, until, interrupt):
+        if diverged := _advance(trial, update, until, interrupt, stopwatch):
             yield diverged
             return
         if trial.iteration < until:
             yield from saver.save(trial)
             yield Interrupted(trial.iteration)
             return
-        evaluation = trial.evaluate()
+        with stopwatch.evaluation():
+            evaluation = trial.evaluate()
         if diverged := _unusable(evaluation):
             yield diverged
             return
@@ -121,9 +127,10 @@ def _pruned(trial: LiveTrial) -> Pruned | None:
 
 
 def _advance(
-    trial: LiveTrial, update: Callable[[int], Tensor], until: int, interrupt: threading.Event
+    trial: LiveTrial, update: Callable[[int], Tensor], until: int, interrupt: threading.Event, stopwatch: Stopwatch
 ) -> Diverged | None:
     """Updates until `until`, an interrupt or a loss that is no longer one; `trial.iteration` says how far it came."""
+    stopwatch.begins(trial.iteration)
     while trial.iteration < until and not interrupt.is_set():
         losses: list[Tensor] = []
         for iteration in range(trial.iteration, min(until, trial.iteration + CHECK_EVERY)):
@@ -133,6 +140,7 @@ def _advance(
         if diverged := _divergence(trial, torch.stack(losses).tolist()):
             return diverged
         trial.iteration += len(losses)
+        stopwatch.at(trial.iteration)
     return None
 
 

@@ -90,7 +90,7 @@ def test_a_bug_of_our_own_is_not_called_a_missing_extra():
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (ServiceUnreachable("x"), 3),
+        (ServiceUnreachable("x"), 6),
         (Unauthorized("x"), 4),
         (NotFound("x"), 5),
         (UnknownName("task", "x", ()), 5),
@@ -103,7 +103,7 @@ def test_each_kind_of_error_has_its_exit_code(error, code):
     assert exits.code(error) == code
 
 
-def test_nobody_at_the_address_is_one_line_on_stderr_and_exit_code_3():
+def test_nobody_at_the_address_is_one_line_on_stderr_and_exit_code_6():
     refused = clr("status", "--service", "http://127.0.0.1:9")
 
     assert refused.returncode == exits.UNREACHABLE

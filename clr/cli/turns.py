@@ -1,0 +1,64 @@
+"""What a person sees of a plan before it is submitted, and of the queue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clr.cli.figures import ABSENT, duration
+from clr.turns import PlanResource, Queue, Turn
+
+UNKNOWN = "device time unknown until measured: 50 iterations and one evaluation first"
+
+
+def plan(found: PlanResource) -> RenderableType:
+    """The work by phase and arm, then the sum of it."""
+    if not found.work:
+        return Text(f"Plan: {found.task}; a worker looks at its data first; {UNKNOWN}.")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for head in ("phase", "arm", "trials", "iterations", "device time"):
+        table.add_column(head, justify="left" if head in ("phase", "arm") else "right")
+    for row in found.work:
+        time = ABSENT if row.seconds is None else duration(row.seconds)
+        table.add_row(row.phase, row.arm or ABSENT, f"{row.trials:,}", f"{row.iterations:,}", time)
+    return Group(table, Text(total(found)))
+
+
+def total(found: PlanResource) -> str:
+    """The plan in one line."""
+    what = f"Plan: {found.trials:,} trials, {found.iterations:,} iterations of {found.model} on {found.task}"
+    if found.estimated_seconds is None:
+        return f"{what}; {UNKNOWN}."
+    return f"{what}; about {duration(found.estimated_seconds)} of device time, measured on {found.device_kind}."
+
+
+def queue(found: Queue) -> RenderableType:
+    """Live studies, one a line, in the order in which they get the next free worker."""
+    if not found.turns:
+        return Text("Nothing waits: no study is live.")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for head in ("#", "study", "name", "owner", "priority", "state", "trials waiting", "running", "device time left",
+                 "before it", "next trial"):  # fmt: skip
+        table.add_column(head, no_wrap=head == "study", overflow="fold")
+    for turn in found.turns:
+        table.add_row(
+            str(turn.position), turn.study, turn.name, turn.owner or ABSENT, str(turn.priority), turn.state,
+            str(turn.waiting), str(turn.running), _time(turn.seconds_left), _time(turn.seconds_ahead), _starts(turn),
+        )  # fmt: skip
+    return table
+
+
+def _time(seconds: float | None) -> str:
+    return "unknown" if seconds is None else duration(seconds)
+
+
+def _starts(turn: Turn) -> str:
+    if turn.state == "paused" or not turn.waiting:
+        return ABSENT
+    if turn.starts_at is None:
+        return "unknown"
+    seconds = (turn.starts_at - datetime.now(UTC)).total_seconds()
+    return "now" if seconds < 1 else f"in {duration(seconds)}"
