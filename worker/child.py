@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, cast
 from clr import results
 from clr.errors import CheckpointError, InvalidSchedule, MissingExtra, ScriptDied, TaskError, UnknownName
 from clr.protocol import TrialConfig
+from clr.scripts import sources
 from worker import device as devices
-from worker import memory, messages, task_sources
+from worker import memory, messages
 from worker.kept import KeptTask
 from worker.parent import end_with
 
@@ -248,7 +249,7 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     from clr.tasks import registry
 
-    task_sources.load(asked.tasks, asked.command)
+    sources.load(asked.tasks, asked.command)
     connection = messages.opened(asked.socket)
     say = functools.partial(messages.send, connection)
     limit = asked.max_memory if asked.device != "cpu" else None  # the supervisor watches what is used on the host

@@ -13,8 +13,9 @@ import typer
 
 from clr.client import Client, token_from_file
 from clr.errors import InvalidSpec, Unauthorized
+from clr.scripts import sources
 from worker import device as devices
-from worker import fleet, install, memory, neighbours, processes, task_sources
+from worker import fleet, install, memory, neighbours, processes
 from worker.hours import Hours
 from worker.parent import end_with
 from worker.run import ExitCode, Options, default_checkpoints, run
@@ -141,7 +142,7 @@ def _devices(choice: str) -> tuple[str, ...]:
 
 def _check_tasks(tasks: Sequence[str] | None, command: str | None) -> None:
     try:
-        task_sources.check(tasks or (), command or "")
+        sources.check(tasks or (), command or "")
     except InvalidSpec as error:
         raise typer.BadParameter(str(error), param_hint="--tasks") from None
 

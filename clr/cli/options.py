@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,3 +25,17 @@ StudyId = Annotated[str, typer.Argument(metavar="STUDY", help="The study's id, a
 def client(service: str | None, token_file: Path | None) -> Client:
     """The client that these flags ask for. A command answers a person: it retries briefly."""
     return Client(service, token_from_file(token_file) if token_file else None, retries=2)
+
+
+def named_values(pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE, the value as JSON where it is, else as text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"must be NAME=VALUE, got {pair!r}", param_hint="--option")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as as_json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ from clr.analysis import range_test_text
 from clr.analysis.bounds import Reading
 from clr.analysis.peak_interval import ramp_rates
 from clr.cli import terminal
-from clr.cli.options import Json
+from clr.cli.options import Json, named_values
 from clr.errors import InvalidRangeTest, InvalidSpec, MissingExtra
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
@@ -60,7 +60,7 @@ def range_test(
     """
     wanted = None if rule is None else _rule(rule)
     asked: dict[str, Any] = {
-        "task": {"name": task, "options": _options(option or [])},
+        "task": {"name": task, "options": named_values(option or [])},
         "optimizer": optimizer,
         "batch_size": batch_size,
         "arms": ["triangular"],
@@ -78,20 +78,6 @@ def range_test(
         terminal.data("\n".join(_lines(found, wanted)))
     if picture is not None:
         terminal.talk(f"The curves are in {picture}.")
-
-
-def _options(pairs: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE, the value as JSON where it is, else as text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"must be NAME=VALUE, got {pair!r}", param_hint="--option")
-        try:
-            found[name] = as_json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
 
 
 def _rule(text: str) -> BoundsRule:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clr.cli import render, terminal
-from clr.cli.options import Json, Service, TokenFile, client
+from clr.cli.options import Json, Service, TokenFile, client, named_values
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 
@@ -49,3 +49,34 @@ def remove(name: Annotated[str, typer.Argument(help="The task's name.")]) -> Non
     from clr.scripts import added
 
     terminal.talk(f"Removed {added.remove(name)}")
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="The task's name.")],
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option("--tasks", help="Where it is, if it was not added: task file, module or .py file; repeatable."),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="An option of the task; repeatable.")
+    ] = None,
+    iterations: Annotated[int, typer.Option("--iterations", min=5, help="Updates of each of the three runs.")] = 100,
+    peak_lr: Annotated[float, typer.Option("--peak-lr", help="Highest rate of the triangular schedule.")] = 0.01,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="As a study would have it.")] = 64,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda:0.")] = "cpu",
+    json: Json = False,
+) -> None:
+    """Try a task out: three short runs; in plain words what is wrong with it, and what a run takes.
+
+    Two runs have the same seed, the third another. Needs no service. Exit code 1 where there is a problem.
+    """
+    from clr.cli import task_check
+    from clr.scripts import sources
+
+    sources.load(tasks or [])
+    options = named_values(option or [])
+    found = task_check.found(name, options, iterations, peak_lr, batch_size, device)
+    terminal.document(found) if json else terminal.data(task_check.shown(found))
+    if not found.passed:
+        raise typer.Exit(1)

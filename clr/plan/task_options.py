@@ -42,8 +42,8 @@ def _value(name: str, value: object, schema: Mapping[str, Any]) -> Iterator[Fiel
     except SchemaError as error:
         yield FieldError(f"{POINTER}/{name}", f"the task announced a schema that is none: {error.message}")
         return
-    for error in Draft202012Validator(schema).iter_errors(plain):
-        yield _said(name, error, schema)
+    for wrong in Draft202012Validator(schema).iter_errors(plain):
+        yield _said(name, wrong, schema)
 
 
 def _said(name: str, error: ValidationError, schema: Mapping[str, Any]) -> FieldError:
