@@ -73,10 +73,10 @@ def _claim(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
     if made.action == "use it":
         return f"Use {first}: it has {mean}, {_gap(plan, arms[first])}{_others(plan, arms, first)}."
     if made.action == "keep your baseline":
-        return f"Keep your baseline, {first}: it has {mean}{_others(plan, arms, first)}."
+        return f"Keep your baseline, {first}: it has {mean}{_closest(plan, arms)}{_others(plan, arms, first)}."
     if made.action == "equivalent: take the simplest":
         return _equivalent(plan, arms, made)
-    lost = f"at most {amount(plan, made.loss or 0.0)} lost if that is wrong"
+    lost = f"at most {amount(plan, made.loss or 0.0)} lost if that is wrong (at {level(made.level)})"
     gap = f", {_gap(plan, arms[first])}" if arms[first].difference else ""
     return (
         f"Undecided: take the highest confirmed mean, {first}, {lost}: it has {mean}{gap}; {_in_the_set(made, first)}"
@@ -107,6 +107,16 @@ def _gap(plan: Plan, arm: ArmAnswer) -> str:
         return f"the same value as {plan.baseline} on every seed"
     interval = f"simultaneous {level(difference.interval.level)} interval {span(plan, difference.interval)}"
     return f"{points(plan, difference.mean)} against {plan.baseline} ({interval})"
+
+
+def _closest(plan: Plan, arms: dict[str, ArmAnswer]) -> str:
+    """The arm that comes closest to the baseline, with its interval."""
+    sign = 1.0 if plan.facts.direction == "maximize" else -1.0
+    compared = [arm for arm in arms.values() if arm.difference is not None and arm.difference.interval is not None]
+    if not compared:
+        return ""
+    arm = max(compared, key=lambda one: sign * one.difference.mean if one.difference else 0.0)
+    return f"; the closest, {arm.arm}, is at {_gap(plan, arm)}"
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:
