@@ -31,6 +31,15 @@ def test_progress_sums_a_phase_over_its_arms():
     assert "8/20" in text and "4 running, 2 diverged" in text
 
 
+def test_pruned_trials_are_over_and_said():
+    counts = dict(planned=10, waiting=4, running=0, done=3, diverged=0, failed=0, pruned=3)
+    study = a_study(slots=Counts(**counts), progress=(PhaseProgress(phase="search", arm="fixed", **counts),))
+
+    text = shown(render.progress(study))
+
+    assert "6 of 10 trials over" in text and "6/10" in text and "3 pruned" in text
+
+
 def test_one_line_says_state_phase_and_time_left():
     assert render.line(a_study()) == "s1: running (search), 4 of 10 trials over, about 3 min left"
 

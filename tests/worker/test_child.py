@@ -77,6 +77,20 @@ def test_a_trial_says_its_evaluations_and_then_its_end(kept: Listener) -> None:
     assert heard[-1].provenance["resumed_from"] is None
 
 
+def test_a_trial_that_is_worse_at_a_rung_ends_there_and_says_its_value(kept: Listener) -> None:
+    kept.train(iterations=30, evaluate_every=10, rungs=[{"iteration": 15, "threshold": 1.0}])
+
+    heard = [kept.heard()]
+    while not isinstance(heard[-1], messages.Ending):
+        heard.append(kept.heard())
+
+    evaluated = [said.evaluation for said in heard if isinstance(said, messages.Evaluated)]
+    assert [evaluation.iteration for evaluation in evaluated] == [10, 15]
+    assert isinstance(heard[-1], messages.Pruned)
+    assert (heard[-1].iteration, heard[-1].value) == (15, evaluated[-1].metrics["accuracy"])
+    assert heard[-1].provenance["threads"] == 1
+
+
 def test_the_same_config_gives_the_same_value_in_a_kept_child(kept: Listener) -> None:
     values = []
     for slot in range(2):

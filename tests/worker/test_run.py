@@ -37,6 +37,22 @@ def test_a_signal_checkpoints_and_gives_the_slot_back(desk, start_worker, tmp_pa
     assert desk.results == []
 
 
+def test_a_pruned_trial_is_told_with_its_reason_and_keeps_no_checkpoint(desk, start_worker, tmp_path: Path) -> None:
+    rungs = [{"iteration": 25, "threshold": 0.0}, {"iteration": 45, "threshold": 1.0}]
+    desk.configs = [a_config(**SLOW, rungs=rungs), a_config()]
+    worker = start_worker(desk.url, "--checkpoint-seconds", "0")
+
+    wait_for(lambda: len(desk.results) == 2, "both trials are over")
+
+    pruned = desk.results[0]
+    assert (pruned["outcome"], pruned["iteration"]) == ("pruned", 45)
+    assert pruned["reason"] == f"at iteration 45 its validation metric was {pruned['value']:.4g}, worse than 1"
+    assert desk.reported[:6] == [10, 20, 25, 30, 40, 45]
+    assert not list((tmp_path / "checkpoints").rglob("s1-slot-1/**/*.safetensors"))
+    worker.process.send_signal(signal.SIGTERM)
+    worker.ended()
+
+
 def test_a_second_signal_ends_at_once(desk, start_worker) -> None:
     desk.configs = [a_config(task="deaf")]
     worker = start_worker(desk.url)
