@@ -4,6 +4,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from processes import wait_for
 from serving import outcome, serving
 
 from clr.client import Client, StudyHandle
@@ -93,13 +94,13 @@ def test_the_report_shows_it(on_one_worker) -> None:
 
 def test_the_record_has_pruned_trials_as_pruned(on_one_worker, data: Path) -> None:
     study, trials = on_one_worker
-    storage = f"sqlite:///{next(data.glob('*.db'))}"
+    storage = f"sqlite:///{data / 'clr.sqlite3'}"
+    wait_for(lambda: study.id in optuna.get_all_study_names(storage), "the study is recorded whole")
 
-    recorded = {}
-    for arm in ("fixed", "triangular2"):
-        for trial in optuna.load_study(study_name=f"{study.id}/search/{arm}", storage=storage).trials:
-            recorded[trial.user_attrs["slot"]] = (trial.state.name, trial.value)
+    names = [f"{study.id}/search/{arm}" for arm in ("fixed", "triangular2")]
+    found = [trial for name in names for trial in optuna.load_study(study_name=name, storage=storage).trials]
 
+    recorded = {trial.user_attrs["slot"]: (trial.state.name, trial.value) for trial in found}
     for trial in pruned(trials):
         assert trial.curve is not None
         assert recorded[trial.number] == ("PRUNED", trial.curve[-1].metrics["accuracy"])
