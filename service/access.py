@@ -20,7 +20,7 @@ from service.settings import Settings
 MAX_BODY = 256 * 1024
 # A worker that was cut off sends what it spooled in batches of up to 256 slots, each with the tail of its output.
 LARGER_BODIES: Mapping[str, int] = {"/v1/reports": 8 * 1024 * 1024, "/v1/results": 8 * 1024 * 1024}
-OPEN = frozenset({"/healthz"})
+OPEN = frozenset({"/healthz", "/docs", "/docs/style.css"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN_NEEDED = problems.problem(
     401, "unauthorized", "A token is needed", "Send the service's token as: Authorization: Bearer TOKEN."

@@ -16,7 +16,7 @@ from service.answers import Answers
 from service.doorbell import Doorbell
 from service.opening import Opener
 from service.parts import Parts
-from service.routes import catalogue, export, health, preview, report, sharing, studies, work
+from service.routes import catalogue, export, health, preview, reference, report, sharing, studies, work
 from service.settings import Settings
 from service.store.database import OUTAGES, Database
 from service.store.record import Recorder
@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="CLR sweep service",
         version=version("clr-sweep"),
         description=DESCRIPTION,
-        docs_url=None,  # the stock page loads scripts from elsewhere
+        docs_url=None,  # the stock page loads scripts from elsewhere; ours is service.routes.reference
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
@@ -54,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         sharing.router,
         work.router,
         health.router,
+        reference.router,
     ):
         app.include_router(router)
     problems.install(app, OUTAGES)

@@ -32,7 +32,7 @@ def test_a_wrong_method_is_a_405_problem(http):
     assert "POST" in answer.headers["Allow"] or "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/redoc", "/docs/oauth2-redirect"])
 def test_there_is_no_page_that_loads_scripts_from_elsewhere(http, path):
     assert_problem(http.get(path), 404)
 
