@@ -17,10 +17,10 @@ import numpy as np
 from clr import schedules
 from clr.errors import ScriptDied, TaskError
 from clr.protocol import TaskFacts, TrialConfig
-from clr.results import Checkpoint, Evaluated, Event, Interrupted, Saved
+from clr.results import Checkpoint, Diverged, Event, Finished, Interrupted, Pruned, Saved
 from clr.scripts import definition, files
 from clr.scripts.account import Account
-from clr.scripts.checkpoints import Kept, claimed
+from clr.scripts.checkpoints import Kept
 from clr.scripts.definition import TaskDefinition
 from clr.scripts.files import Assignment, FinalReport, Reported
 from clr.scripts.functions import TrainFunction
@@ -35,6 +35,9 @@ STOPPING = 6.0
 """How long a script that was asked to stop may take to save [seconds]; its supervisor waits 10."""
 
 _BLOCK = 1 << 20
+_STOP = "stop"
+_NEVER = sys.maxsize
+_FINAL = (Finished, Diverged, Pruned)
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,29 @@ class CommandTask:
         """Runs one trial (`clr.tasks.self_trained`). `heard`: takes each report as the script wrote it."""
         with tempfile.TemporaryDirectory(prefix="clr-run-") as name:
             scratch = Path(name)
-            kept = Kept(claimed(checkpoints, key, scratch))
-            asked = self._assignment(config, device, scratch, kept.folder)
-            document = scratch / "run.json"
-            asked.write(document)
-            _write_rates(schedules.from_dict(config.schedule), config.iterations, Path(asked.rates_file))
-            words = list(self.words) or self.task.filled(asked)
-            environment = {files.VARIABLE: str(document)}
-            with ScriptProcess(words, Path(self.task.folder), environment, scratch) as process:
-                account = Account(config, self.task.metric, self.task.direction, tested=self.task.test_size > 0)
-                yield from _Course(process, account, asked, kept, key, self.task.hang, interrupt, heard).events()
-            kept.leave_no_empty_folder()
+            kept = Kept(checkpoints, key, scratch)
+            final = False
+            try:
+                with self._started(config, device, scratch, kept) as process:
+                    account = Account(config, self.task.metric, self.task.direction, tested=self.task.test_size > 0)
+                    course = _Course(process, account, scratch / _STOP, kept, key, self.task.hang, interrupt, heard)
+                    for event in course.events():
+                        final = isinstance(event, _FINAL)
+                        yield event
+            except TaskError:  # it would do the same again
+                final = True
+                raise
+            finally:
+                kept.leave(final=final)
 
-    def _assignment(self, config: TrialConfig, device: str, scratch: Path, checkpoint_dir: Path) -> Assignment:
+    def _started(self, config: TrialConfig, device: str, scratch: Path, kept: Kept) -> ScriptProcess:
+        document, asked = scratch / "run.json", self._assignment(config, device, scratch, kept)
+        asked.write(document)
+        _write_rates(schedules.from_dict(config.schedule), config.iterations, Path(asked.rates_file))
+        words = list(self.words) or self.task.filled(asked)
+        return ScriptProcess(words, Path(self.task.folder), {files.VARIABLE: str(document)}, scratch)
+
+    def _assignment(self, config: TrialConfig, device: str, scratch: Path, kept: Kept) -> Assignment:
         return Assignment(
             phase=config.phase,
             iterations=config.iterations,
@@ -86,9 +99,9 @@ class CommandTask:
             split_seed=config.split_seed,
             schedule=config.schedule,
             rates_file=str(scratch / "rates.f64"),
-            metrics_file=str(scratch / "metrics.jsonl"),
-            stop_file=str(scratch / "stop"),
-            checkpoint_dir=str(checkpoint_dir),
+            metrics_file=str(kept.metrics),
+            stop_file=str(scratch / _STOP),
+            checkpoint_dir=str(kept.checkpoints),
             test=config.test and self.task.test_size > 0,
             options=self.task.defaults() | config.task_options,
             device=device,
@@ -108,25 +121,24 @@ class _Course:
 
     process: ScriptProcess
     account: Account
-    asked: Assignment
+    stop_file: Path
     kept: Kept
     key: str
     hang: float
     interrupt: threading.Event
     heard: Callable[[Reported | FinalReport], None] | None = None
+    reports: int = 0
 
     def events(self) -> Iterator[Event]:
-        reader = ReportReader(Path(self.asked.metrics_file))
+        reader = ReportReader(self.kept.metrics)
         quiet = 0.0  # counted in ticks: a machine that slept must not blame the script
         while True:
-            code = self.process.wait(TICK)
-            heard = False
-            for event in self._reported(reader, code is not None):
-                heard = True
+            code, before = self.process.wait(TICK), self.reports
+            for event in self._reported(reader, code):
                 yield event
-                if not isinstance(event, Evaluated | Saved):
+                if isinstance(event, _FINAL):
                     return
-            quiet = 0.0 if heard else quiet + TICK
+            quiet = quiet + TICK if self.reports == before else 0.0
             if code is not None or self.account.complete:
                 yield from self._with_checkpoint(self._ended(code))
                 return
@@ -136,12 +148,22 @@ class _Course:
             if quiet >= self.hang:
                 raise ScriptDied(f"The script hung: it reported nothing for {self.hang:g} s.")
 
-    def _reported(self, reader: ReportReader, ended: bool) -> Iterator[Event]:
-        for report in reader.read(ended):
+    def _reported(self, reader: ReportReader, code: int | None) -> Iterator[Event]:
+        """What was reported since the last look; earlier attempts' reports come before those that go on from them."""
+        for report in reader.read(ended=code is not None):
+            self.reports += 1
             if self.heard is not None:
                 self.heard(report)
+            if isinstance(report, Reported):
+                yield from self._earlier(report.iteration)
             for event in self.account.take(report):
                 yield from self._with_checkpoint(event)
+        if code == 0:
+            yield from self._earlier(_NEVER)
+
+    def _earlier(self, before: int) -> Iterator[Event]:
+        for report in self.kept.reports_before(before):
+            yield from self.account.take(report)
 
     def _ended(self, code: int | None) -> Event:
         if code is None:
@@ -151,18 +173,17 @@ class _Course:
 
     def _interrupted(self, reader: ReportReader) -> Iterator[Event]:
         with suppress(OSError):
-            Path(self.asked.stop_file).touch()
-        self.process.wait(STOPPING)
-        for event in self._reported(reader, ended=True):
+            self.stop_file.touch()
+        for event in self._reported(reader, self.process.wait(STOPPING)):
             yield event
-            if not isinstance(event, Evaluated | Saved):
+            if isinstance(event, _FINAL):
                 return
         account = self.account
         yield from self._with_checkpoint(account.finished() if account.complete else Interrupted(account.iteration))
 
     def _with_checkpoint(self, event: Event) -> Iterator[Event]:
         """The event, behind a checkpoint that the script wrote since the one before."""
-        if self.kept.changed() and self.account.iteration:
+        if self.account.iteration and self.kept.changed():
             yield Saved(Checkpoint(iteration=self.account.iteration, path=self.key, sha256=""))
         yield event
 

@@ -218,7 +218,7 @@ folder = pathlib.Path(asked["checkpoint_dir"])
 begin = int((folder / "at").read_text()) if (folder / "at").exists() else 0
 for i in range(begin + every, length + 1, every):
     (folder / "new").write_text(str(i)); (folder / "new").rename(folder / "at")
-    say({"iteration": i, "accuracy": i / 100})
+    say({"iteration": i, "accuracy": i / 100, "began": begin})
     while i == 20 and begin == 0:  # waits to be stopped
         if os.path.exists(asked["stop_file"]): raise SystemExit(0)
         time.sleep(0.02)
@@ -238,8 +238,50 @@ def test_a_stopped_script_goes_on_where_it_saved(tmp_path: Path) -> None:
     assert before[-1] == Interrupted(20)
     saved = [event.checkpoint.path for event in before if isinstance(event, Saved)]
     assert set(saved) == {"s-slot-1/f000003"}
-    assert iterations(after) == [30, 40]
+    assert iterations(after) == [10, 20, 30, 40]
+    assert [event.evaluation.metrics["began"] for event in after if isinstance(event, Evaluated)] == [0, 0, 20, 20]
     assert not (tmp_path / "checkpoints" / "s-slot-1" / "f000003" / "script").exists()
+
+
+def test_reports_that_a_killed_worker_did_not_pass_on_come_from_the_next(tmp_path: Path) -> None:
+    killed = events(tmp_path, SAVES, key="s-slot-1/f000001")
+    next(killed)
+    metrics = tmp_path / "checkpoints" / "s-slot-1" / "f000001" / "script" / "metrics.jsonl"
+    wait_for(lambda: metrics.read_text().count("\n") == 2, "the script has reported more")
+    killed.close()  # type: ignore[attr-defined]
+
+    after = list(events(tmp_path, SAVES, key="s-slot-1/f000002"))
+
+    assert iterations(after) == [10, 20, 30, 40]
+    assert [event.evaluation.metrics["began"] for event in after if isinstance(event, Evaluated)] == [0, 0, 20, 20]
+
+
+def test_a_script_that_had_all_but_ended_needs_to_say_nothing_again(tmp_path: Path) -> None:
+    killed = events(tmp_path, SAVES.replace("i == 20", "i == 40"), key="s-slot-1/f000001")
+    next(killed)
+    metrics = tmp_path / "checkpoints" / "s-slot-1" / "f000001" / "script" / "metrics.jsonl"
+    wait_for(lambda: metrics.read_text().count("\n") == 4, "the script has reported all")
+    killed.close()  # type: ignore[attr-defined]
+
+    assert list(events(tmp_path, SAVES, key="s-slot-1/f000002"))[-1] == Finished(40, 0.4, {})
+
+
+def test_a_script_that_starts_over_is_not_told_what_it_said_before(tmp_path: Path) -> None:
+    forgets = SAVES.replace('if (folder / "at").exists() else 0', "if False else 0")
+    killed = events(tmp_path, forgets, key="s-slot-1/f000001")
+    next(killed)
+    killed.close()  # type: ignore[attr-defined]
+
+    after = list(
+        events(tmp_path, forgets.replace("i == 20", "i == 50").replace("i / 100", "i / 50"), key="s-slot-1/f000002")
+    )
+
+    assert [event.evaluation.metrics["accuracy"] for event in after if isinstance(event, Evaluated)] == [
+        0.2,
+        0.4,
+        0.6,
+        0.8,
+    ]
 
 
 def test_a_script_that_does_not_stop_is_ended_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
