@@ -56,10 +56,11 @@ def check(
         UnknownName: no such task.
         InvalidSpec: an option is wrong, by field.
     """
+    announced = {facts.name: facts for facts in registry.all_facts()}
+    if name in announced and (wrong := list(task_options.check(options or {}, announced[name]))):
+        raise InvalidSpec(wrong)
     itself = registry.self_trained(name)
     facts = itself.announced() if itself is not None else registry.make(name, options).facts()
-    if wrong := list(task_options.check(options or {}, facts)):
-        raise InvalidSpec(wrong)
     config = _config(facts, dict(options or {}), iterations, peak_lr, batch_size)
     if itself is None:
         return _built(registry.make(name, options), facts, config, device, progress)
