@@ -124,7 +124,7 @@ def of_rates(run: TriedRun, schedule: Schedule) -> Iterator[Finding]:
             level="problem",
             about="updates",
             text=f"the script reported update {at} when its scheduler had counted {counted}: report "
-            "scheduler.iteration, the number of optimizer updates: not of batches, nor of those that GradScaler skipped",
+            "scheduler.iteration, the optimizer updates made: not batches, nor updates that GradScaler skipped",
         )
     if not said:
         yield Finding(
