@@ -1,5 +1,6 @@
 """docs/operations.md, README.md's neighbours in deploy/, and docker-compose.yml name what exists."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -125,10 +126,14 @@ def test_the_slurm_script_starts_a_worker_and_hands_the_signal_on(service: Clien
     job = Running(
         subprocess.Popen(["bash", str(SCRIPT)], env=given, stderr=subprocess.PIPE, text=True, start_new_session=True)
     )
-    job.until_said(r"worker \S+ on cpu")
-    job.process.send_signal(signal.SIGTERM)
+    try:
+        job.until_said(r"worker \S+ on cpu")
+        job.process.send_signal(signal.SIGTERM)
 
-    assert job.ended(60) == 0, job.said
+        assert job.ended(60) == 0, job.said
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
 
 
 def test_the_slurm_script_wants_a_checkpoint_folder(tmp_path: Path) -> None:
