@@ -48,6 +48,7 @@ OWN = {
     ),
     "resume": Source("clr.cli.queue:resume", "Let a paused study go on, from the checkpoints of its trials."),
     "priority": Source("clr.cli.queue:priority", "Give a study another priority: higher runs first."),
+    "extend": Source("clr.cli.extend:extend", "Add search trials or confirm seeds to a study; none is repeated."),
     "cancel": Source("clr.cli.studies:cancel", "Stop a study; running trials end within one evaluation interval."),
     "tasks": Source("clr.cli.tasks:app", "List what can be trained: tasks that workers announced."),
     "range-test": Source(
