@@ -110,6 +110,11 @@ class Sqlite:
         event.listen(storage.engine, "checkin", self._end_turn)
         return storage
 
+    def engine(self, connection: Connection) -> tuple[str, str]:
+        """What keeps the data, with its version, and its journal."""
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+        return f"SQLite {self._module.sqlite_version}", str(mode).upper()
+
     def dispose(self) -> None:
         self.reading.dispose()
         self.writing.dispose()
@@ -146,7 +151,11 @@ def _prepare(connection: Any, entry: ConnectionPoolEntry) -> None:
     for pragma in ("foreign_keys = ON", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-    connection.create_function("exp", 1, math.exp, deterministic=True)  # not every build of SQLite has it
+    connection.create_function("exp", 1, _exp, deterministic=True)  # not every build of SQLite has it
+
+
+def _exp(value: float | None) -> float | None:
+    return None if value is None else math.exp(value)
 
 
 def _prepare_reader(connection: Any, entry: ConnectionPoolEntry) -> None:

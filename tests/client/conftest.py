@@ -79,3 +79,4 @@ def scripted() -> Iterator[Scripted]:
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CLR_SERVICE", "CLR_TOKEN", "CLR_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLR_OWNER", "ada")

@@ -55,7 +55,7 @@ def test_a_submitted_study_is_known_by_its_id(scripted) -> None:
     study = Client(scripted.url).submit(SPEC)
 
     assert study.id == "s1"
-    assert json.loads(scripted.asked[0].body) == SPEC
+    assert json.loads(scripted.asked[0].body) == {**SPEC, "owner": "ada"}
     assert scripted.asked[0].headers["Content-Type"] == "application/json"
 
 
@@ -65,8 +65,27 @@ def test_a_spec_value_is_sent_as_the_user_wrote_it(scripted) -> None:
     Client(scripted.url).submit(parse(SPEC))
 
     sent = json.loads(scripted.asked[0].body)
-    assert parse(sent) == parse(SPEC)
+    assert parse(sent) == parse({**SPEC, "owner": "ada"})
     assert "trials" not in sent
+
+
+@pytest.mark.parametrize("owner", ["", "bob"])
+def test_an_owner_that_the_spec_names_stands(scripted, owner) -> None:
+    scripted.answer(201, {"id": "s1"})
+
+    Client(scripted.url).submit({**SPEC, "owner": owner})
+
+    assert json.loads(scripted.asked[0].body)["owner"] == owner
+
+
+def test_without_a_name_in_the_environment_the_login_owns_a_study(scripted, monkeypatch) -> None:
+    scripted.answer(201, {"id": "s1"})
+    monkeypatch.delenv("CLR_OWNER")
+    monkeypatch.setenv("LOGNAME", "grace")
+
+    Client(scripted.url).submit(SPEC)
+
+    assert json.loads(scripted.asked[0].body)["owner"] == "grace"
 
 
 def test_a_submit_that_is_sent_again_keeps_its_key(scripted) -> None:
