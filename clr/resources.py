@@ -147,7 +147,7 @@ class StudyResource(StudySummary):
 
 
 class AttemptResource(Message):
-    """One lease of a slot. `how`: running, done, diverged, failed, crashed, expired, released, cancelled."""
+    """One lease of a slot. `how`: running, done, diverged, pruned, failed, crashed, expired, released, cancelled."""
 
     fence: int
     worker: str

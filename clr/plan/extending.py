@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from clr import search_space
 from clr.errors import FieldError, InvalidSpec
-from clr.plan import ledger, meaning
+from clr.plan import ledger, meaning, notes
 from clr.plan.ledger import ArmPlan, Plan, PlanExtension
 from clr.spec import MAX_SEEDS, MAX_SLOTS, MAX_TRIALS_PER_ARM, Extension, Interval, StudySpec
 
@@ -114,7 +114,8 @@ def _longer(plan: Plan, spec: StudySpec, extension: Extension) -> Plan:
         interval=extension.peak_lr,
     )
     arms = tuple(arm.model_copy(update={"rounds": (*arm.rounds, *added[arm.name])}) for arm in plan.arms)
-    return plan.changed(arms=arms, extensions=(*plan.extensions, part))
+    longer = plan.changed(arms=arms, extensions=(*plan.extensions, part))
+    return longer.changed(notes=notes.of(longer, spec.trials))
 
 
 def _rounds(trials: int, size: int) -> tuple[int, ...]:

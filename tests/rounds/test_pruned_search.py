@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 import simulated
 
+from clr import plan as plans
 from clr import rounds, schedules
 from clr.analysis import accounts, answer, pruning
 from clr.plan import Plan, PlannedSlot
+from clr.plan import rungs as rungs_of
 from clr.results import Evaluation, Trial
+from clr.spec import Extension, Interval, parse
 
 PRUNERS = ("median", "asha")
 
@@ -28,7 +31,8 @@ def trained(slot: PlannedSlot) -> Trial:
     whole, config = simulated.ended(slot), slot.config
     if whole.value is None:  # a range test
         return whole
-    cycle = schedules.from_dict(config.schedule).cycle if slot.arm == "triangular2" else None
+    schedule = schedules.from_dict(config.schedule)
+    cycle = schedule.cycle if rungs_of.SHAPES[schedule.family] == "cycles" else None
     at = sorted({*range(18, config.iterations + 1, 18), *(rung.iteration for rung in config.rungs)})
     curve = [Evaluation(i, {"accuracy": whole.value * (0.5 + i / 720) * _dip(i, cycle)}) for i in at]
     for rung in config.rungs:
@@ -72,6 +76,23 @@ def _slots(plan: Plan) -> list[PlannedSlot]:
     simulated.run(plan, end=lambda slot: seen.append(slot) or trained(slot))
     assert {slot.phase for slot in seen} == {"range-test", "search", "confirm"}
     return seen
+
+
+@pytest.mark.parametrize("family", rungs_of.SHAPES)
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_every_family_is_pruned_where_its_shape_allows_and_nowhere_else(family: str, pruner: str) -> None:
+    plan, seen = a_plan(pruner, arms=[family], confirm_seeds=1), []
+    trials = simulated.run(plan, end=lambda slot: seen.append(slot) or trained(slot))
+
+    ends = {t.number: t.curve[-1].iteration for t in trials if t.outcome == "pruned"}
+
+    assert bool(ends) is (rungs_of.SHAPES[family] != "end")
+    configs = {slot.number: slot.config for slot in seen}
+    for number, end in ends.items():
+        config = configs[number]
+        schedule = schedules.from_dict(config.schedule)
+        allowed = rungs_of.at(schedule, pruner, iterations=360, evaluate_every=config.evaluate_every)
+        assert end in allowed and [rung.iteration for rung in config.rungs] == list(allowed)
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
@@ -154,6 +175,22 @@ def test_the_worth_of_tuning_counts_the_random_round_alone_once_trials_are_prune
 
     assert [point.trials for point in found.arms[0].tuning] == [1, 2, 4, 8]
     assert [point.trials for point in whole.arms[0].tuning] == [1, 2, 4, 8, 16]
+
+
+def test_an_extended_search_is_judged_by_every_round_before() -> None:
+    """Three, then three trials are too few to be judged by; six are not, and the plan's note of it goes."""
+    asked = {"arms": ["fixed"], "trials": 6, "pruner": "median", "bounds": {"low": 1e-4, "high": 2.0}}
+    plan, seen = a_plan(**asked), []
+    trials = simulated.run(plan, end=trained)
+    spec = parse({"task": "digits", "budget": {"iterations": 360}, "confirm_seeds": 2, **asked})
+
+    longer = plans.extended(plan, spec, Extension(trials=4), Interval(low=1e-4, high=2.0))
+    simulated.run(longer, end=lambda slot: seen.append(slot) or trained(slot))
+
+    search = [t.curve[4].metrics["accuracy"] for t in trials if t.phase == "search"]
+    added = [slot.config.rungs[0].threshold for slot in seen if slot.phase == "search" and slot.round == 2]
+    assert added == [pruning.threshold("median", search, "maximize")] * 4
+    assert "Nothing is pruned" in plan.notes[0] and longer.notes == ()
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cma-es", "grid"])
