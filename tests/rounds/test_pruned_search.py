@@ -157,6 +157,26 @@ def test_the_ledger_says_what_pruning_saved(study) -> None:
     assert saved > 0 and f"saved {saved} of {60 * 360} iterations" in answer.answer("s", plan, trials).notes[-1]
 
 
+def test_what_a_diverged_trial_did_not_train_is_not_saved(study) -> None:
+    plan, trials, _ = study
+    (first, *_) = [t for t in trials if t.outcome == "done" and t.phase == "search"]
+    lost = replace(first, outcome="diverged", value=None, curve=first.curve[:3])
+
+    ledgers = [accounts.ledger(plan, [lost if t is first and changed else t for t in trials]) for changed in (0, 1)]
+
+    assert [row.saved for row in ledgers[0]] == [row.saved for row in ledgers[1]]
+
+
+def test_a_sampler_is_told_of_pruned_trials(study) -> None:
+    plan, trials, _ = study
+    seen = [t for t in trials if t.phase == "search" and t.round < 2]
+    silent = [replace(t, outcome="failed") if t.outcome == "pruned" else t for t in seen]
+
+    points = [{slot.number: slot.params for slot in rounds.due(plan, told)} for told in (seen, silent)]
+
+    assert points[0].keys() == points[1].keys() and points[0] != points[1]
+
+
 def test_a_replicate_is_judged_by_its_own_trials_alone() -> None:
     plan = a_plan(arms=["fixed"], replicates=2)
     seen: list[PlannedSlot] = []
