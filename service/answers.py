@@ -67,7 +67,9 @@ def compute(connection: Connection, study: str) -> Answer:
     stored = studies.read(connection, study)
     if stored.plan is None:
         return _before_the_plan(stored)
-    trials = slots.read(connection, study, curves="all")
+    # A whole confirm curve says when a target was reached, and nothing else.
+    judged = stored.plan.target is not None or bool(stored.plan.target_seeds)
+    trials = slots.read(connection, study, curves="all" if judged else "ends")
     return answer.answer(study, stored.plan, trials, ended=stored.ended_at is not None)
 
 
