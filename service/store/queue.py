@@ -138,7 +138,11 @@ def _sentence(one: _Standing, before: int, ahead: float | None, starts: float | 
         return f"It is paused: {one.row.pause_reason} Nothing of it is handed out until it is resumed."
     if not any(one.row.task in bench.tasks for bench in benches):
         return f"No live worker has its task {one.row.task!r}: it waits for one."
-    known = "" if ahead is None or not before else f", which need about {cost.in_words(ahead)} more"
+    known = (
+        ""
+        if ahead is None or not before
+        else f", which {'needs' if before == 1 else 'need'} about {cost.in_words(ahead)} more"
+    )
     studies_ = f"{before} {'study' if before == 1 else 'studies'}"
     first = (
         f"Before it {'stands' if before == 1 else 'stand'} {studies_}{known}" if before else "Nothing stands before it"

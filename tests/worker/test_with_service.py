@@ -217,6 +217,35 @@ def test_a_service_that_was_killed_and_started_again_has_lost_nothing(site: Site
     assert attempts(study, number) == ["done"]
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["", "the service is killed in between"])
+def test_a_paused_trial_is_given_back_and_goes_on_when_it_is_resumed(
+    site: Site, unbroken: dict[int, Any], killed: bool
+) -> None:
+    """peers.md 29: stop, resume and restart are ordinary, idempotent calls."""
+    (worker,) = site.with_workers(1)
+    study = site.submit(SLOW)
+    number, _ = in_the_middle(study, [worker])
+
+    study.pause("for maintenance")
+
+    worker.until_said(rf"{study.id}, trial {number}\): released, accepted")
+    (trial,) = (study.trial(t.number) for t in study.trials() if t.number == number)
+    assert len(trial.curve or ()) <= 25, "within an evaluation interval or a beat, not at the end"
+    if killed:
+        site.service.process.kill()
+        site.service.ended()
+        site.serve()
+    status = study.status()
+    assert (status.state, status.paused, status.slots.running) == ("paused", "for maintenance", 0)
+    study.resume()
+    study.resume()
+    ended_as_planned(study)
+    assert outcomes(study) == unbroken
+    assert attempts(study, number) == ["released", "done"]
+    assert study.trial(number).provenance["resumed_from"] >= 80
+    assert study.status().estimated_seconds is not None, "the worker measured a pace"
+
+
 def test_a_cancelled_trial_stops_and_the_worker_is_free(site: Site) -> None:
     (worker,) = site.with_workers(1)
     study = site.submit(SLOW | {"budget": {"iterations": 100_000}, "name": "long"})
