@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import reduce
 from importlib import import_module
+from typing import Any
 
 from clr.scripts.run import run
 
@@ -13,7 +14,7 @@ def main() -> None:
     module, name, folder = sys.argv[1:]
     if folder:
         sys.path.append(folder)  # last: a user's file shadows no installed module
-    function = reduce(getattr, name.split("."), import_module(module))
+    function: Any = reduce(getattr, name.split("."), import_module(module))
     function(run())
 
 

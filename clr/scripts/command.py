@@ -195,14 +195,13 @@ def of_function(function: TrainFunction) -> CommandTask:
         TaskError: it can't be found by its name from another process.
         InvalidSpec: what it says of itself is wrong, by field.
     """
-    module, name, folder = function.home
-    if "<" in name:
-        raise TaskError(f"Function {name} of {module} must stand at the top of its module to be a task.")
-    words = [sys.executable, "-P", "-m", "clr.scripts.call", module, name, str(folder or "")]
-    source = Path(function.function.__code__.co_filename).resolve()  # type: ignore[attr-defined]
-    about: dict[str, Any] = {**function.about, "folder": str(source.parent)}
-    about["files"] = [source.name, *about.get("files", ())]
-    return CommandTask(definition.define({**about, "command": f"{module}:{name}"}), words)
+    (module, name), source = function.home, function.source
+    if source is None or "<" in name:
+        raise TaskError(f"Function {name} of {module} must be written at the top of its module to be a task.")
+    folder = "" if "." in module else str(source.parent)  # a package's module is found by its name
+    words = [sys.executable, "-P", "-m", "clr.scripts.call", module, name, folder]
+    about: dict[str, Any] = {**function.about, "folder": str(source.parent), "command": f"{module}:{name}"}
+    return CommandTask(definition.define({**about, "files": [source.name, *about.get("files", ())]}), words)
 
 
 def _write_rates(schedule: schedules.Schedule, iterations: int, path: Path) -> None:

@@ -48,14 +48,18 @@ class TrainFunction:
         return self.function(run)
 
     @property
-    def home(self) -> tuple[str, str, Path | None]:
-        """Module, name in it, and the folder to look for the module in."""
+    def source(self) -> Path | None:
+        """The file that the function is written in, where there is one."""
         code = getattr(self.function, "__code__", None)
-        source = Path(code.co_filename).resolve() if code is not None else None
+        return Path(code.co_filename).resolve() if code is not None else None
+
+    @property
+    def home(self) -> tuple[str, str]:
+        """Module, and name in it."""
         module = self.function.__module__
-        if module == "__main__" and source is not None:
-            module = source.stem
-        return module, self.function.__qualname__, source.parent if source is not None and "." not in module else None
+        if module == "__main__" and self.source is not None:
+            module = self.source.stem
+        return module, getattr(self.function, "__qualname__", "<unnamed>")
 
 
 def task(

@@ -85,7 +85,7 @@ def test_a_function_inside_another_cannot_be_a_task() -> None:
     @clr.task("inner", metric="accuracy", direction="maximize", updates_per_epoch=1)
     def train(run: clr.Run) -> None: ...
 
-    with pytest.raises(TaskError, match="must stand at the top of its module"):
+    with pytest.raises(TaskError, match="must be written at the top of its module"):
         train.announced()
 
 
