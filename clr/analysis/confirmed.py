@@ -42,13 +42,15 @@ def target_runs(plan: Plan, trials: Sequence[Trial]) -> list[Trial]:
 
 def superseded(plan: Plan, trials: Sequence[Trial], arm: str) -> list[Trial]:
     """Compared runs of an arm's former finalists: an extension's search has found a better one."""
+    if not plan.extensions:
+        return []
     kept = {trial.number for trial in runs(plan, trials, arm)}
-    return [t for t in trials if t.arm == arm and _compared(plan, t) and t.number not in kept]
+    return [t for t in _in(_rounds(plan, COMPARED), trials) if t.arm == arm and t.number not in kept]
 
 
 def seeds_in_use(plan: Plan, trials: Sequence[Trial]) -> tuple[int, ...]:
     """Confirm seeds that some arm was compared on, in the plan's order: planned looks may have stopped early."""
-    used = {trial.seed for trial in trials if _compared(plan, trial)}
+    used = {trial.seed for trial in _in(_rounds(plan, COMPARED), trials)}
     return tuple(seed for seed in plan.all_confirm_seeds if seed in used)
 
 
@@ -82,28 +84,26 @@ def _rounds_of_an_extension(plan: Plan) -> int:
     return SHORTER + len(plan.shorter) + 1
 
 
-def _purpose(plan: Plan, round_: int) -> int:
-    """COMPARED, FINAL and so on."""
-    return max(0, round_ - final_round(plan) + FINAL) % _rounds_of_an_extension(plan)
+def _rounds(plan: Plan, purpose: int) -> frozenset[int]:
+    """Every round for this purpose: of the plan as submitted, and of its extensions."""
+    parts = range(len(plan.extensions) + 1)
+    if purpose != COMPARED:
+        return frozenset(final_round(plan, part) - FINAL + purpose for part in parts)
+    return frozenset([*range(final_round(plan)), *(compared_round(plan, part) for part in parts[1:])])
 
 
-def _compared(plan: Plan, trial: Trial) -> bool:
-    return trial.phase == "confirm" and _purpose(plan, trial.round) == COMPARED
+def _in(rounds: frozenset[int], trials: Sequence[Trial]) -> Iterator[Trial]:
+    return (trial for trial in trials if trial.phase == "confirm" and trial.round in rounds)
 
 
 def _of(plan: Plan, trials: Sequence[Trial], arm: str, purpose: int) -> list[Trial]:
-    return sorted(_found(plan, trials, arm, purpose), key=lambda trial: trial.number)
-
-
-def _found(plan: Plan, trials: Sequence[Trial], arm: str, purpose: int) -> Iterator[Trial]:
-    finalist = None
+    """The runs of an arm's finalist of today, by number."""
+    found = [trial for trial in _in(_rounds(plan, purpose), trials) if trial.arm == arm]
     if plan.extensions:
         search = (trial for trial in trials if trial.phase == "search" and trial.arm == arm)
         finalist = selection.finalist(search, plan.facts.direction)
-    for trial in trials:
-        mine = (trial.phase, trial.arm) == ("confirm", arm) and _purpose(plan, trial.round) == purpose
-        if mine and (finalist is None or trial.params == finalist.params):
-            yield trial
+        found = [trial for trial in found if finalist is not None and trial.params == finalist.params]
+    return sorted(found, key=lambda trial: trial.number)
 
 
 def count(trials: Sequence[Trial], outcome: Outcome) -> int:
