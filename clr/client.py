@@ -166,6 +166,10 @@ class Client:
         return self._post("/v1/results", results, protocol.Answers)
 
     # -- over the wire -------------------------------------------------------------------------------------------
+    def about(self) -> resources.About:
+        """Versions, database, disk and clock of the service."""
+        return self._get("/v1/about", resources.About)
+
 
     def _get(self, path: str, model: type[M], params: Mapping[str, Any] | None = None) -> M:
         return read(self._send("GET", path, params=params), model)

@@ -29,6 +29,7 @@ from clr.protocol import Device, Direction, Message, TaskFacts
 from clr.results import Evaluation, Phase
 
 __all__ = [
+    "About",
     "Action",
     "Answer",
     "AnswerStatus",
@@ -352,3 +353,18 @@ class TaskResource(TaskFacts):
 class Health(Message):
     status: Literal["ok", "failing"]
     checks: dict[str, str] = Field(default_factory=dict)
+
+
+class About(Message):
+    """The service itself. `journal`: SQLite's, "" elsewhere; disk: of the folder `data` [bytes]; `now`: its clock."""
+
+    version: str
+    protocol: int
+    engine: str
+    journal: str
+    schema_version: str
+    data: str
+    disk_free: int
+    disk_total: int
+    now: datetime
+    checks: dict[str, str]

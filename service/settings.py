@@ -14,6 +14,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from clr.client import is_loopback
+from clr.data_folder import default_data
 from clr.errors import FieldError, InvalidSpec
 from clr.spec import MAX_SLOTS, field_errors
 from service.caps import Caps
@@ -21,12 +22,6 @@ from service.caps import Caps
 CONFIG_FILE = "clr.toml"
 MIN_TOKEN = 32
 MAKE_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
-
-
-def default_data() -> Path:
-    """The user's folder for data: $XDG_DATA_HOME/clr, else ~/.local/share/clr."""
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "clr"
 
 
 class Settings(BaseSettings):

@@ -12,13 +12,14 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from clr.client import Client, token_from_file
+from clr.data_folder import default_checkpoints
 from clr.errors import InvalidSpec, Unauthorized
 from clr.scripts import sources
 from worker import device as devices
 from worker import fleet, install, memory, neighbours, processes
 from worker.hours import Hours
 from worker.parent import end_with
-from worker.run import ExitCode, Options, default_checkpoints, run
+from worker.run import ExitCode, Options, run
 from worker.supervisor import Limits
 
 HTTP_TIMEOUT = 10.0

@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
 from clr.client import Client, is_temporary
+from clr.data_folder import default_checkpoints
 from clr.errors import ClrError, NotFound, Unauthorized, UpgradeNeeded
 from clr.protocol import Lease, LeaseRequest, Registered, Registration
 from worker import device, messages, neighbours
@@ -75,13 +75,6 @@ class Options:
     idle_only: bool = False
     availability: Availability | None = None
     max_memory: int | None = None
-
-
-def default_checkpoints() -> str:
-    """CLR_DATA/checkpoints, or where the service keeps its data when it is not told: workers of one user share it."""
-    base = os.environ.get("XDG_DATA_HOME")
-    data = os.environ.get("CLR_DATA") or str((Path(base) if base else Path.home() / ".local" / "share") / "clr")
-    return str(Path(data) / "checkpoints")
 
 
 def run(client: Client, options: Options) -> ExitCode:

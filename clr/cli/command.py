@@ -56,6 +56,10 @@ OWN = {
         "Find base_lr and max_lr for a task: train along a ramp of rates, read the curves.",
         "worker",
     ),
+    "doctor": Source(
+        "clr.cli.doctor:doctor",
+        "Check this machine and the service: versions, torch and driver, database, disk, tasks, workers.",
+    ),
     "schedules": Source("clr.cli.catalogue:schedules", "List the schedule families, or show one with its parameters."),
     "plot": Source("clr.cli.plot:plot", "Draw schedules over a run: families, schedules, or a spec's arms.", "plots"),
 }

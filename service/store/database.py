@@ -111,6 +111,11 @@ class Database:
             return {"database": f"out of reach: {type(error).__name__}", "schema": "unknown"}
         return {"database": "ok", "schema": schema or "ok"}
 
+    def engine(self) -> tuple[str, str, str]:
+        """What keeps the data, with its version; its journal ("" where there is no choice); the schema's version."""
+        with self.read() as connection:
+            return *self._backend.engine(connection), migration.current(connection) or ""
+
     def dispose(self) -> None:
         """Closes every connection; on SQLite another process can then open the file."""
         if self._record is not None:

@@ -55,6 +55,10 @@ class Postgresql:
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
+    def engine(self, connection: Connection) -> tuple[str, str]:
+        """What keeps the data, with its version; its journal needs no word."""
+        return f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar_one()}", ""
+
     def optuna_storage(self) -> optuna.storages.RDBStorage:
         """Optuna's storage in the same database."""
         with self.writing.begin() as connection:

@@ -58,4 +58,5 @@ def test_the_routes_are_those_that_are_promised(http):
         ("/v1/tasks", "get"), ("/v1/schedules", "get"), ("/v1/schedules/preview", "post"), ("/v1/workers", "get"),
         ("/v1/workers", "post"), ("/v1/leases", "post"), ("/v1/leases/renew", "post"), ("/v1/leases/release", "post"),
         ("/v1/reports", "post"), ("/v1/results", "post"), ("/healthz", "get"), ("/readyz", "get"),
+        ("/v1/about", "get"),
     }  # fmt: skip
