@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -50,9 +49,10 @@ def _confirm(plan: PlanResource) -> None:
     if seconds is None or seconds <= ASKS_ABOVE or seconds > 3600 * plan.max_device_hours:
         return
     takes = f"It takes about {seconds / 3600:.1f} device hours"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    answer = terminal.confirmed(f"{takes}. Submit it?")
+    if answer is None:
         terminal.talk(f"clr: {takes}, and nobody can be asked here: give --yes. Nothing was submitted.")
         raise typer.Exit(exits.WANTS_YES)
-    if not typer.confirm(f"{takes}. Submit it?", err=True):
+    if not answer:
         terminal.talk("Nothing was submitted.")
         raise typer.Exit(exits.FAILED)

@@ -45,6 +45,15 @@ def talk(said: RenderableType) -> None:
     sys.stderr.flush()
 
 
+def confirmed(question: str) -> bool | None:
+    """The answer to a question that is put on stderr; None where nobody is there to be asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 @contextmanager
 def watching() -> Iterator[Callable[[StudyResource], None]]:
     """Shows a study's progress on stderr: live bars on a terminal, else a line whenever something has changed."""

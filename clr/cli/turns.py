@@ -36,18 +36,18 @@ def total(found: PlanResource) -> str:
 
 
 def queue(found: Queue) -> RenderableType:
-    """Live studies, one a line, in the order in which they get the next free worker."""
+    """Live studies, one a line, in the order in which they get the next free worker. `left`: device time."""
     if not found.turns:
         return Text("Nothing waits: no study is live.")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for head in ("#", "study", "name", "owner", "priority", "state", "trials waiting", "running", "device time left",
-                 "before it", "next trial"):  # fmt: skip
-        table.add_column(head, no_wrap=head == "study", overflow="fold")
+    for head in ("#", "study", "owner", "priority", "state", "waiting", "running", "left", "next trial"):
+        narrow = head == "owner"
+        table.add_column(head, no_wrap=not narrow, overflow="fold", min_width=None if narrow else len(head))
     for turn in found.turns:
+        counts = str(turn.priority), turn.state, str(turn.waiting), str(turn.running)
         table.add_row(
-            str(turn.position), turn.study, turn.name, turn.owner or ABSENT, str(turn.priority), turn.state,
-            str(turn.waiting), str(turn.running), _time(turn.seconds_left), _time(turn.seconds_ahead), _starts(turn),
-        )  # fmt: skip
+            str(turn.position), turn.study, turn.owner or ABSENT, *counts, _time(turn.seconds_left), _starts(turn)
+        )
     return table
 
 

@@ -102,7 +102,7 @@ def _benches(connection: Connection, iteration_seconds: dict[str, float | None])
         attempts, (attempts.c.slot == slots.c.id) & (attempts.c.fence == slots.c.fence)
     )
     for row in connection.execute(held.where(states.leased)):
-        each = iteration_seconds.get(row.study)
+        each = iteration_seconds.get(row.study, 0.0)  # of a study that is over it lets go at its next call
         left = None if each is None else max(0.0, each * row.iterations - row.age / 1000)
         before = busy.get(row.holder, 0.0)
         busy[row.holder] = None if left is None or before is None else max(left, before)
