@@ -152,11 +152,16 @@ def margin(plan: Plan) -> float:
     """The largest difference that does not matter, in the metric's unit; 0 for a metric without a known unit."""
     if plan.margin is not None:
         return plan.margin
-    size = plan.facts.test_size
+    size = _examples(plan)
     return comparison.default_margin(size) if size and plan.facts.metric == "accuracy" else 0.0
 
 
 def resolution(plan: Plan) -> float | None:
-    """The least step of an accuracy: one test image. It stands for the spread where runs show none."""
-    size = plan.facts.test_size
+    """The least step of an accuracy: one test example. It stands for the spread where runs show none."""
+    size = _examples(plan)
     return 1 / size if size and plan.facts.metric == "accuracy" else None
+
+
+def _examples(plan: Plan) -> int:
+    """Examples behind a confirmed value: of the test split, else of the validation split; 0 where not known."""
+    return plan.facts.test_size or plan.facts.validation_size

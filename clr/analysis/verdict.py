@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from clr.analysis import decision
 from clr.analysis.decision import Decision
-from clr.analysis.words import amount, figure, level, points, span
+from clr.analysis.words import amount, confirmed_metric, figure, level, points, span
 from clr.plan import Plan
 from clr.resources import AnswerStatus, ArmAnswer, Bounds, Reported
 from clr.results import Trial
@@ -61,15 +61,15 @@ def _fresh(plan: Plan, reported: Reported | None) -> str:
         around = f" ({level(interval.level)} interval {figure(plan, interval.low)} to {figure(plan, interval.high)})"
     n = len(reported.values)
     return (
-        f" On {n} fresh seed{'s' if n != 1 else ''}, which the choice never saw, {reported.arm} has a mean test "
-        f"{plan.facts.metric} of {figure(plan, reported.mean)}{around}{lost}."
+        f" On {n} fresh seed{'s' if n != 1 else ''}, which the choice never saw, {reported.arm} has a mean "
+        f"{confirmed_metric(plan)} of {figure(plan, reported.mean)}{around}{lost}."
     )
 
 
 def _claim(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
     first = made.arm or ""
     among = " of the arms without a diverged run" if any(arm.confirm_diverged for arm in arms.values()) else ""
-    mean = f"the best mean test {plan.facts.metric}{among}, {figure(plan, arms[first].mean)}"
+    mean = f"the best mean {confirmed_metric(plan)}{among}, {figure(plan, arms[first].mean)}"
     if made.action == "use it":
         return f"Use {first}: it has {mean}, {_gap(plan, arms[first])}{_others(plan, arms, first)}."
     if made.action == "keep your baseline":
@@ -90,11 +90,11 @@ def _equivalent(plan: Plan, arms: dict[str, ArmAnswer], made: Decision) -> str:
     if any(set(made.among) <= set(group) for group in made.identical):
         return (
             f"Equivalent: take the simplest, {first}: {members} are identical, the same value on every seed "
-            f"(mean test {plan.facts.metric} {figure(plan, arms[first].mean)}){_others(plan, arms, first)}."
+            f"(mean {confirmed_metric(plan)} {figure(plan, arms[first].mean)}){_others(plan, arms, first)}."
         )
     return (
         f"Equivalent: take the simplest, {first}: {members} lie within {amount(plan, decision.margin(plan))} of the "
-        f"best{stable} (at {level(made.level)}); its mean test {plan.facts.metric} is {figure(plan, arms[first].mean)}"
+        f"best{stable} (at {level(made.level)}); its mean {confirmed_metric(plan)} is {figure(plan, arms[first].mean)}"
         f"{_others(plan, arms, first)}."
     )
 

@@ -6,6 +6,11 @@ from clr.plan import Plan
 from clr.resources import Bounds
 
 
+def confirmed_metric(plan: Plan) -> str:
+    """What confirm runs are judged by: a task without test split has its last validation values alone."""
+    return f"{'test' if plan.facts.test_size else 'validation'} {plan.facts.metric}"
+
+
 def figure(plan: Plan, value: float | None) -> str:
     """A value of the metric."""
     if value is None:

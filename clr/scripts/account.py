@@ -112,6 +112,7 @@ class Account:
             return
         self.iteration, self._last = report.iteration, report.metrics
         value = report.metrics[self._metric]
+        _check_fraction(self._metric, value)
         if not self._is_kept(report.iteration):
             return
         yield Evaluated(Evaluation(report.iteration, dict(report.metrics)))
@@ -126,6 +127,7 @@ class Account:
         elif self._wants_test:
             if self._metric not in report.metrics:
                 raise InvalidReport(f"The test metrics lack the task's metric {self._metric!r}.")
+            _check_fraction(self._metric, report.metrics[self._metric])
             self._test = report.metrics
 
     def _is_kept(self, iteration: int) -> bool:
@@ -149,6 +151,15 @@ class Account:
             return False
         self._values.append(value)
         return has_fallen(self._values, -(-config.iterations // config.evaluate_every))
+
+
+def _check_fraction(metric: str, value: float) -> None:
+    """Every figure of an accuracy is printed in percent, and its margin counts examples: 93.2 would be neither."""
+    if metric == "accuracy" and not 0 <= value <= 1:
+        raise InvalidReport(
+            f"accuracy is a fraction: it must lie in 0 to 1, got {value:g}. Divide percent by 100, or give the metric "
+            "another name in the task file."
+        )
 
 
 def _not_finite(metrics: Mapping[str, float]) -> str | None:

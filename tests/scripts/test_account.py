@@ -55,6 +55,16 @@ def test_reports_that_contradict_are_refused(reports: list[tuple[int, float]], s
         taken(an_account(), *reports)
 
 
+@pytest.mark.parametrize("value", [93.2, -0.1])
+def test_an_accuracy_in_percent_is_refused_and_any_other_metric_is_not(value: float) -> None:
+    with pytest.raises(InvalidReport, match=f"must lie in 0 to 1, got {value}. Divide percent by 100"):
+        taken(an_account(), (10, value))
+    with pytest.raises(InvalidReport, match="must lie in 0 to 1"):
+        taken(an_account(phase="confirm", test=True, tested=True), FinalReport({"accuracy": value}))
+
+    assert list(Account(a_config(), "score", "maximize", tested=False).take(Reported(10, {"score": value})))
+
+
 def test_a_report_without_the_metric_names_what_it_has() -> None:
     with pytest.raises(InvalidReport, match="lacks the task's metric 'accuracy'; it has: acc, loss"):
         list(an_account().take(Reported(10, {"acc": 0.5, "loss": 1.0})))

@@ -10,6 +10,7 @@ import pytest
 from scripting import a_config
 
 from clr import plan
+from clr.analysis import decision, words
 from clr.errors import InvalidSpec
 from clr.scripts import added, definition
 from clr.spec import parse
@@ -103,6 +104,17 @@ def test_a_script_without_test_split_is_noted_in_the_plan(folder: Path) -> None:
     assert not any("no test split" in note for note in plan.make(spec, facts).notes)
     without = plan.make(spec, facts.model_copy(update={"test_size": 0}))
     assert any("mine has no test split: a confirmed value is the last validation accuracy" in n for n in without.notes)
+    assert [words.confirmed_metric(made) for made in (plan.make(spec, facts), without)] == [
+        "test accuracy",
+        "validation accuracy",
+    ]
+
+
+def test_without_a_test_split_the_margin_counts_validation_examples(folder: Path) -> None:
+    facts = definition.load(folder / "task.yaml").facts().model_copy(update={"test_size": 0, "validation_size": 100})
+    made = plan.make(parse({"task": "mine", "arms": ["fixed"]}), facts)
+
+    assert (decision.margin(made), decision.resolution(made)) == (0.02, 0.01)
 
 
 def test_training_options_that_a_script_would_not_see_are_refused(folder: Path) -> None:
