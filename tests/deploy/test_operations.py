@@ -49,12 +49,19 @@ def options(command: str) -> set[str]:
     return {"--help"} | {option for one in parameters for option in one.opts if option.startswith("-")}
 
 
+def options_of_subcommand(command: str, word: str) -> set[str]:
+    """Of `clr COMMAND WORD`; none where COMMAND has no such part."""
+    part = getattr(load(command, sources()[command]), "commands", {}).get(word)
+    return {option for one in part.params for option in one.opts} if part else set()
+
+
 @pytest.mark.parametrize("words", said_to_be_run(), ids=" ".join)
 def test_every_command_and_option_exists(words: list[str]) -> None:
     command, *rest = words
 
     assert command in sources()
-    assert {word.partition("=")[0] for word in rest if word.startswith("-")} <= options(command)
+    known = options(command) | options_of_subcommand(command, rest[0] if rest else "")
+    assert {word.partition("=")[0] for word in rest if word.startswith("-")} <= known
 
 
 def test_the_page_shows_how_to_serve_and_to_work() -> None:
