@@ -18,13 +18,14 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel
 
-from clr import protocol, resources, turns
+from clr import findings, protocol, recipe, resources, turns
 from clr.errors import ClrError, ServiceError, ServiceUnreachable
 from clr.results import Phase
 from clr.spec import StudySpec
@@ -118,10 +119,32 @@ class Client:
         return StudyHandle(study, self)
 
     def studies(
-        self, *, state: resources.StudyState | None = None, page_size: int = 100
+        self,
+        *,
+        state: resources.StudyState | None = None,
+        task: str | None = None,
+        owner: str | None = None,
+        name: str | None = None,
+        created_after: datetime | None = None,
+        page_size: int = 100,
     ) -> Iterator[resources.StudySummary]:
-        """Every study, newest first, page by page."""
-        return self._pages("/v1/studies", resources.StudySummary, {"state": state, "limit": page_size})
+        """Every study that is wanted, newest first, page by page; `name`: what its name holds."""
+        wanted = {"state": state, "task": task, "owner": owner, "name": name, "limit": page_size}
+        after = created_after.isoformat() if created_after else None
+        return self._pages("/v1/studies", resources.StudySummary, {**wanted, "created_after": after})
+
+    def best(
+        self,
+        *,
+        task: str | None = None,
+        model: str | None = None,
+        optimizer: str | None = None,
+        setting: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[findings.Finding]:
+        """What every study that is over has confirmed as best; not paired, see `clr.findings.UNPAIRED`."""
+        wanted = {"task": task, "model": model, "optimizer": optimizer, "setting": setting, "limit": page_size}
+        return self._pages("/v1/best", findings.Finding, wanted, page=findings.Findings)
 
     def tasks(self) -> tuple[resources.TaskResource, ...]:
         """What a worker has announced, with the JSON schema of its options."""
@@ -142,6 +165,10 @@ class Client:
     def ready(self) -> resources.Health:
         """Whether database, schema and disk are good."""
         return self._get("/readyz", resources.Health)
+
+    def about(self) -> resources.About:
+        """Versions, database, disk and clock of the service."""
+        return self._get("/v1/about", resources.About)
 
     # -- the worker's calls --------------------------------------------------------------------------------------
 
@@ -166,10 +193,6 @@ class Client:
         return self._post("/v1/results", results, protocol.Answers)
 
     # -- over the wire -------------------------------------------------------------------------------------------
-    def about(self) -> resources.About:
-        """Versions, database, disk and clock of the service."""
-        return self._get("/v1/about", resources.About)
-
 
     def _get(self, path: str, model: type[M], params: Mapping[str, Any] | None = None) -> M:
         return read(self._send("GET", path, params=params), model)
@@ -177,13 +200,16 @@ class Client:
     def _post(self, path: str, message: protocol.Message, model: type[M], *, wait: float = 0.0) -> M:
         return read(self._send("POST", path, content=message.model_dump_json(), wait=wait), model)
 
-    def _pages(self, path: str, model: type[M], params: Mapping[str, Any]) -> Iterator[M]:
+    def _pages(
+        self, path: str, model: type[M], params: Mapping[str, Any], page: type[resources.Page[M]] | None = None
+    ) -> Iterator[M]:
         asked = {name: value for name, value in params.items() if value is not None}
         cursor: str | None = None
         while True:
-            page = self._get(path, resources.Page[model], {**asked, "cursor": cursor} if cursor else asked)  # type: ignore[valid-type]
-            yield from page.items
-            cursor = page.next_cursor
+            kind = page or resources.Page[model]  # type: ignore[valid-type]
+            found = self._get(path, kind, {**asked, "cursor": cursor} if cursor else asked)
+            yield from found.items
+            cursor = found.next_cursor
             if cursor is None:
                 return
 
@@ -299,6 +325,15 @@ class StudyHandle:
     def best(self) -> resources.Answer:
         """The arms ranked, with evidence; `status` says whether they are confirmed."""
         return self._client._get(f"{self._path}/best", resources.Answer)
+
+    def comparison(self, *arms: str, baseline: str | None = None) -> findings.ArmComparison:
+        """Paired differences of confirmed arms (all, if none is named) to any of them, with simultaneous intervals."""
+        params = {"arm": list(arms), **({"baseline": baseline} if baseline else {})}
+        return self._client._get(f"{self._path}/comparison", findings.ArmComparison, params)
+
+    def snippet(self, arm: str | None = None, kind: str = recipe.DEFAULT_KIND) -> str:
+        """An arm's schedule (the recommended one's) as code to paste: plain torch, or for another library."""
+        return recipe.of_answer(self.best(), arm, kind)
 
     def trials(
         self,

@@ -16,7 +16,19 @@ from service.answers import Answers
 from service.doorbell import Doorbell
 from service.opening import Opener
 from service.parts import Parts
-from service.routes import catalogue, export, health, preview, reference, report, sharing, studies, work
+from service.routes import (
+    best,
+    catalogue,
+    comparison,
+    export,
+    health,
+    preview,
+    reference,
+    report,
+    sharing,
+    studies,
+    work,
+)
 from service.settings import Settings
 from service.store.database import OUTAGES, Database
 from service.store.record import Recorder
@@ -49,6 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
         studies.router,
         report.router,
         export.router,
+        comparison.router,
+        best.router,
         catalogue.router,
         preview.router,
         sharing.router,

@@ -14,7 +14,7 @@ from clr import schedules
 from clr.resources import Answer, TrialResource
 
 Table = Literal["trials", "curves", "rates"]
-Format = Literal["json", "csv", "parquet"]
+Format = Literal["json", "csv", "parquet", "optuna"]
 Row = dict[str, Any]
 PLAIN = (
     "number", "phase", "arm", "round", "position", "seed", "split_seed", "iterations", "state", "value", "seconds",
@@ -22,6 +22,7 @@ PLAIN = (
 )  # fmt: skip
 MEDIA_TYPES: dict[Format, str] = {
     "json": "application/json", "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet",
+    "optuna": "application/x-ndjson",
 }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def _rates(answer: Answer | None) -> Iterator[Row]:
             yield from ({"arm": arm.arm, "iteration": i, "rate": rate} for i, rate in enumerate(rates.tolist()))
 
 
-def encode(found: Sequence[Row], form: Format) -> bytes:
+def encode(found: Sequence[Row], form: Literal["json", "csv", "parquet"]) -> bytes:
     """The rows as a file; every row has every column, empty where it has no value."""
     columns = list(dict.fromkeys(name for row in found for name in row))
     whole = [{name: row.get(name) for name in columns} for row in found]

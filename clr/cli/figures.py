@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clr.resources import Answer, Bounds
@@ -26,10 +27,14 @@ class Figures:
     @classmethod
     def of(cls, found: Answer) -> Figures:
         """For the values of an answer."""
-        if found.metric == "accuracy":
+        return cls.of_values(found.metric, [v for arm in found.arms for v in (arm.mean, arm.search_value) if v])
+
+    @classmethod
+    def of_values(cls, metric: str, values: Iterable[float]) -> Figures:
+        """For some values of a metric."""
+        if metric == "accuracy":
             return cls(100.0, 2, " points")
-        values = [abs(v) for arm in found.arms for v in (arm.mean, arm.search_value) if v]
-        most = max(values, default=1.0)
+        most = max(map(abs, values), default=1.0)
         fits = 1e-3 <= most < 1e7
         return cls(1.0, max(0, 3 - math.floor(math.log10(most))) if fits else None, "")
 

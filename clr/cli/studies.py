@@ -14,12 +14,18 @@ from clr.cli import exits, render, terminal
 from clr.cli.options import Json, Service, StudyId, TokenFile, client
 from clr.resources import StudyResource
 
+State = StrEnum("State", ["queued", "running", "paused", "done", "failed", "cancelled"])
+
 
 def status(
     study: Annotated[
         str | None, typer.Argument(metavar="[STUDY]", help="The study's id; without it, all are listed.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until the study has ended.")] = False,
+    state: Annotated[State | None, typer.Option("--state", help="Of the list: only those in this state.")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Of the list: only those of this task.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Of the list: only those of this owner.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the list: only those whose name holds this.")] = None,
     service: Service = None,
     token_file: TokenFile = None,
     json: Json = False,
@@ -27,9 +33,11 @@ def status(
     """Show one study's progress, or list all studies."""
     if watch and study is None:
         raise typer.BadParameter("--watch needs a STUDY", param_hint="STUDY")
+    if study is not None and (state or task or owner or name):
+        raise typer.BadParameter("--state, --task, --owner and --name narrow the list: leave STUDY out")
     with client(service, token_file) as asked:
         if study is None:
-            rows = list(asked.studies())
+            rows = list(asked.studies(state=state.value if state else None, task=task, owner=owner, name=name))
             terminal.document(rows) if json else terminal.data(render.studies(rows))
             return
         handle = asked.study(study)
@@ -77,6 +85,7 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
     parquet = "parquet"
+    optuna = "optuna"
 
 
 def export(
@@ -84,7 +93,9 @@ def export(
     table: Annotated[
         Table, typer.Option("--table", help="Every slot, every evaluation, or the rate of every update.")
     ] = Table.trials,
-    form: Annotated[Format, typer.Option("--format", help="File format.")] = Format.csv,
+    form: Annotated[
+        Format, typer.Option("--format", help="File format; optuna: the record as Optuna's journal, for its dashboard.")
+    ] = Format.csv,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.", show_default="standard output")
     ] = None,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from clr.errors import InvalidSpec
+from clr.errors import FieldError, InvalidSpec
 from clr.spec import field_errors
 from service.pagination import MAX_CURSOR, MAX_LIMIT
 from service.parts import Parts
@@ -89,6 +89,19 @@ StudyId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="th
 Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="the slot's number in the study")]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="next_cursor of the page before")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items on a page")]
+
+
+def known_filters(request: Request) -> None:
+    """Refuses a query parameter that the route does not have: ignored, it would seem to filter.
+
+    Raises:
+        InvalidSpec: naming each, and those that there are.
+    """
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        detail = f"there is no such query parameter: known are {', '.join(known)}"
+        raise InvalidSpec([FieldError(f"/query/{name}", detail) for name in unknown])
 
 
 def message(model: type[M]) -> Any:

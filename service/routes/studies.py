@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from clr import rounds
+from clr.errors import FieldError, InvalidSpec
 from clr.resources import (
     Answer,
     Page,
@@ -22,12 +24,14 @@ from clr.spec import Extension, StudySpec
 from service import extension, submission
 from service.pagination import DEFAULT_LIMIT
 from service.problems import documented
-from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store, StudyId, body_of
+from service.routes.asking import Asked, Cursor, Document, Limit, Number, Store, StudyId, body_of, known_filters
 from service.store import estimates, slots, studies, workers
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 MORE = {"trials": 8, "confirm_seeds": 3}
 EXAMPLE = {"task": "digits", "arms": ["fixed", "cosine", "triangular2"]}
+Word = Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Text = Annotated[str, Query(pattern=r"^[^\x00]{1,200}$")]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="the same key gives the same study"),
@@ -60,15 +64,31 @@ def submit_study(asked: Asked, document: Document, response: Response, key: Key 
     return studies.get(asked.database, study)
 
 
-@router.get("")
+@router.get("", dependencies=[Depends(known_filters)])
 def list_studies(
     store: Store,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
     state: Annotated[StudyState | None, Query(description="only those in this state")] = None,
+    task: Annotated[Word | None, Query(description="only those of this task")] = None,
+    owner: Annotated[Text | None, Query(description="only those of this owner")] = None,
+    name: Annotated[Text | None, Query(description="only those whose name holds this, in any case")] = None,
+    created_after: Annotated[
+        datetime | None, Query(description="only those submitted after this time, with its offset from UTC")
+    ] = None,
 ) -> Page[StudySummary]:
     """Every study, newest first."""
-    return studies.page(store, cursor, limit, state)
+    wanted = studies.Wanted(state=state, task=task, owner=owner, name=name, after=_milliseconds(created_after))
+    return studies.page(store, cursor, limit, wanted)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        detail = f"must say its offset from UTC, e.g. 2026-01-31T12:00:00Z, got {moment.isoformat()}"
+        raise InvalidSpec([FieldError("/query/created_after", detail)])
+    return int(moment.timestamp() * 1000)
 
 
 @router.get("/{study}", responses=documented(404))
@@ -102,7 +122,7 @@ def delete_study(store: Store, study: StudyId) -> None:
     studies.delete(store, study)
 
 
-@router.get("/{study}/trials", responses=documented(404))
+@router.get("/{study}/trials", responses=documented(404), dependencies=[Depends(known_filters)])
 def list_trials(
     store: Store,
     study: StudyId,

@@ -17,7 +17,7 @@ from clr.analysis import answer, peak_interval
 from clr.errors import NotFound
 from clr.plan import Plan
 from clr.results import Trial
-from service.store import optuna_trials, slots, studies
+from service.store import findings, optuna_trials, slots, studies
 from service.store.clock import milliseconds_now
 from service.store.database import Database
 from service.store.schema import slots as slot_rows
@@ -146,7 +146,8 @@ def record_answer(database: Database, study: str) -> int:
         with database.write() as connection:
             # Not of a study that was extended meanwhile: what is still to come of it would never be recorded.
             this = update(study_rows).where(study_rows.c.id == study, study_rows.c.ended_at == stored.ended_at)
-            connection.execute(this.values(recorded_at=milliseconds_now))
+            if connection.execute(this.values(recorded_at=milliseconds_now)).rowcount:
+                findings.write(connection, found)
     return written
 
 

@@ -183,6 +183,25 @@ workers = Table(
     Column("last_seen", BigInteger, nullable=False, index=True),
 )
 
+# The confirmed best of a study that has one. cost: its mean test metric, negative where more is better.
+# setting: of studies that train alike (a hash).
+findings = Table(
+    "clr_findings",
+    metadata,
+    Column("study", String(64), ForeignKey("clr_studies.id", ondelete="CASCADE"), primary_key=True),
+    Column("task", String(64), nullable=False),
+    Column("model", String(72), nullable=False),
+    Column("optimizer", String(64), nullable=False),
+    Column("iterations", Integer, nullable=False),
+    Column("setting", String(64), nullable=False),
+    Column("cost", Double, nullable=False),
+    Column("finding", _Json, nullable=False),
+)
+Index(
+    "clr_findings_order",
+    *(findings.c[name] for name in ("task", "model", "optimizer", "iterations", "setting", "cost", "study")),
+)
+
 # The newest facts that a worker announced of each task.
 tasks = Table(
     "clr_tasks",

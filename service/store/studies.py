@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, select, update
 from sqlalchemy import delete as sql_delete
 
 from clr.errors import Conflict, NotFound
@@ -198,17 +198,44 @@ def get(database: Database, study: str) -> StudyResource:
         )
 
 
-def page(database: Database, cursor: str | None, limit: int, state: StudyState | None = None) -> Page[StudySummary]:
-    """Studies, newest first; of one state where that is given.
+@dataclass(frozen=True)
+class Wanted:
+    """Which studies a list is of: those that meet all that is given.
+
+    Attributes:
+        name: what their name holds, in any case. after: submitted after this time, ms since 1970.
+    """
+
+    state: StudyState | None = None
+    task: str | None = None
+    owner: str | None = None
+    name: str | None = None
+    after: int | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """What a study's row must meet."""
+        for column, value in (
+            (states.study_state, self.state),
+            (studies.c.task, self.task),
+            (studies.c.owner, self.owner),
+        ):
+            if value is not None:
+                yield column == value
+        if self.name is not None:
+            yield studies.c.name.icontains(self.name, autoescape=True)
+        if self.after is not None:
+            yield studies.c.created_at > self.after
+
+
+def page(database: Database, cursor: str | None, limit: int, wanted: Wanted = Wanted()) -> Page[StudySummary]:
+    """Studies, newest first, of those that are wanted.
 
     Raises:
         InvalidSpec: not a cursor of this list.
     """
-    query = _rows().order_by(studies.c.id.desc()).limit(limit + 1)
+    query = _rows().where(*wanted.conditions()).order_by(studies.c.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(studies.c.id < pagination.decode(cursor, str)[0])
-    if state is not None:
-        query = query.where(states.study_state == state)
     with database.read() as connection:
         rows = connection.execute(query).all()
         opened = progress.opened(connection, [row.id for row in rows[:limit]])

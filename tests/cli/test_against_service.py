@@ -3,10 +3,16 @@
 import csv
 import io
 import json
+import socket
 import subprocess
 import sys
 
+import httpx
+import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from processes import wait_for
 from pyarrow import parquet
 
 
@@ -152,6 +158,64 @@ def test_export_writes_every_table_in_every_format(clr, finished, tmp_path):
     assert all(float(trial["params.peak_lr"]) > 0 for trial in trials if trial["phase"] == "search")
     assert {point["number"] for point in curves} <= {int(trial["number"]) for trial in trials}
     assert len(rates) == 20 * len({rate["arm"] for rate in rates}), "one row an update of each finalist"
+
+
+@pytest.fixture(scope="module")
+def journal(finished, url, tmp_path_factory):
+    """The study's record as one file of Optuna's."""
+    from clr.client import Client
+
+    path = tmp_path_factory.mktemp("journal") / "study.log"
+    with Client(url) as client:
+        path.write_bytes(client.study(finished).export("trials", "optuna"))
+    return path
+
+
+def test_an_optuna_file_holds_the_arm_that_the_answer_ranks_first(clr, finished, journal, tmp_path):
+    answer = json.loads(clr("best", finished, "--json").stdout)
+    written = clr("export", finished, "--format", "optuna", "-o", str(tmp_path / "study.log"))
+    record = JournalStorage(JournalFileBackend(str(journal)))
+
+    study = optuna.load_study(study_name=finished, storage=record)
+
+    assert written.returncode == 0 and (tmp_path / "study.log").read_bytes().count(b"\n") > 10
+    assert study.best_trial.user_attrs["arm"] == answer["arms"][0]["arm"]
+    assert study.best_value == answer["arms"][0]["mean"]
+    assert sorted(optuna.get_all_study_names(record)) == sorted(
+        [finished, *(f"{finished}/{phase}/{arm}" for phase in ("search", "confirm") for arm in ("fixed", "cosine"))]
+    )
+    confirmed = optuna.load_study(study_name=f"{finished}/confirm/cosine", storage=record)
+    values = {trial.user_attrs["seed"]: trial.value for trial in confirmed.trials}
+    (cosine,) = [arm for arm in answer["arms"] if arm["arm"] == "cosine"]
+    assert {str(seed): value for seed, value in values.items()} == cosine["values"]
+    assert all(trial.intermediate_values for trial in confirmed.trials)
+
+
+def test_optuna_s_dashboard_opens_the_file(finished, journal):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "optuna_dashboard._cli", str(journal), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answered():
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/api/studies", trust_env=False).raise_for_status().json()
+        except httpx.HTTPError:
+            return None
+
+    try:
+        shown = wait_for(answered, "the dashboard answers")
+    finally:
+        process.kill()
+        process.wait()
+    assert {finished, f"{finished}/search/fixed"} <= {study["study_name"] for study in shown["study_summaries"]}
+
+
+def test_an_optuna_file_has_no_other_table(clr, finished):
+    refused = clr("export", finished, "--format", "optuna", "--table", "rates")
+
+    assert refused.returncode == 2 and "/query/table: must be trials where format is optuna" in refused.stderr
 
 
 def test_a_file_that_cannot_be_written_is_named_in_one_line(clr, finished):

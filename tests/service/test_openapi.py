@@ -54,7 +54,7 @@ def test_the_routes_are_those_that_are_promised(http):
         ("/v1/studies/{study}/extend", "post"), ("/v1/studies/{study}/cancel", "post"), ("/v1/studies/{study}/trials", "get"),
         ("/v1/studies/{study}/trials/{number}", "get"), ("/v1/studies/{study}/range-test", "get"),
         ("/v1/studies/{study}/best", "get"), ("/v1/studies/{study}/report", "get"),
-        ("/v1/studies/{study}/export", "get"),
+        ("/v1/studies/{study}/export", "get"), ("/v1/studies/{study}/comparison", "get"), ("/v1/best", "get"),
         ("/v1/tasks", "get"), ("/v1/schedules", "get"), ("/v1/schedules/preview", "post"), ("/v1/workers", "get"),
         ("/v1/workers", "post"), ("/v1/leases", "post"), ("/v1/leases/renew", "post"), ("/v1/leases/release", "post"),
         ("/v1/reports", "post"), ("/v1/results", "post"), ("/healthz", "get"), ("/readyz", "get"),

@@ -130,8 +130,8 @@ def test_pages_hold_every_study_once_newest_first(database):
             break
 
     assert seen == ids[::-1]
-    assert [item.id for item in studies.page(database, None, 50, "cancelled").items] == [ids[1]]
-    assert len(studies.page(database, None, 50, "queued").items) == 4
+    assert [item.id for item in studies.page(database, None, 50, studies.Wanted(state="cancelled")).items] == [ids[1]]
+    assert len(studies.page(database, None, 50, studies.Wanted(state="queued")).items) == 4
     with pytest.raises(InvalidSpec):
         studies.page(database, pagination.encode(7), 2)
 

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import JSON, BigInteger, Column, Double, PrimaryKeyConstraint, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Text,
+    text,
+)
 
 revision = "0002"
 down_revision = "0001"
@@ -18,6 +29,9 @@ UPDATE clr_studies SET
                         WHERE clr_slots.study = clr_studies.id AND clr_slots.outcome IS NOT NULL)
 """
 """Studies of the version before have used device time, too."""
+
+_FINDINGS = "UPDATE clr_studies SET recorded_at = NULL WHERE ended_at IS NOT NULL AND plan IS NOT NULL"
+"""Answers of the version before are recorded again, with what they found; the record itself is not written twice."""
 
 
 def upgrade() -> None:
@@ -41,6 +55,21 @@ def upgrade() -> None:
         postgresql_where=served,
         sqlite_where=served,
     )
+    op.create_table(
+        "clr_findings",
+        Column("study", String(64), ForeignKey("clr_studies.id", ondelete="CASCADE"), nullable=False),
+        Column("task", String(64), nullable=False),
+        Column("model", String(72), nullable=False),
+        Column("optimizer", String(64), nullable=False),
+        Column("iterations", Integer, nullable=False),
+        Column("setting", String(64), nullable=False),
+        Column("cost", Double, nullable=False),
+        Column("finding", JSON(none_as_null=True), nullable=False),
+        PrimaryKeyConstraint("study"),
+    )
+    order = ["task", "model", "optimizer", "iterations", "setting", "cost", "study"]
+    op.create_index("clr_findings_order", "clr_findings", order)
+    op.execute(_FINDINGS)
     op.create_table(
         "clr_owners",
         Column("name", String(64), nullable=False),
