@@ -14,6 +14,7 @@ from clr import plan, rounds
 from clr.errors import FieldError, InvalidSpec
 from clr.plan import Plan, PlannedSlot
 from clr.protocol import TaskFacts
+from clr.scripts import added
 from clr.spec import StudySpec, parse
 from clr.tasks import built_in_facts, registry
 from service.caps import Caps
@@ -60,7 +61,7 @@ def precheck(document: Any, *, own_tasks: bool = False) -> None:
     """
     facts = {one.name: one for one in built_in_facts()}
     # What this process has registered is nothing to the workers, which are processes of their own.
-    others = own_tasks or set(entry_points(group=registry.GROUP).names) - set(facts)
+    others = own_tasks or added.names() or set(entry_points(group=registry.GROUP).names) - set(facts)
     _checked(document, facts, None if others else list(facts))
 
 

@@ -38,11 +38,11 @@ def remove(name: str) -> Path:
     Raises:
         NotFound: none of that name was added.
     """
-    found = {path.stem: path for path in _files()}
-    if name not in found:
-        raise NotFound(f"No task {name!r} was added in {folder()}; there: {', '.join(found) or 'none'}.")
-    found[name].unlink()
-    return found[name]
+    if name not in names():
+        raise NotFound(f"No task {name!r} was added in {folder()}; there: {', '.join(names()) or 'none'}.")
+    path = folder() / f"{name}.yaml"
+    path.unlink()
+    return path
 
 
 def tasks() -> Iterator[tuple[Path, TaskDefinition | InvalidSpec]]:
@@ -52,6 +52,11 @@ def tasks() -> Iterator[tuple[Path, TaskDefinition | InvalidSpec]]:
             yield path, definition.load(path)
         except InvalidSpec as wrong:
             yield path, wrong
+
+
+def names() -> tuple[str, ...]:
+    """The added tasks' names; reads none of their files."""
+    return tuple(path.stem for path in _files())
 
 
 def _files() -> list[Path]:

@@ -38,3 +38,19 @@ def test_a_token_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     ended = CliRunner().invoke(APP, ["--device", "cpu", "--token-file", str(tmp_path / "absent")])
 
     assert ended.exit_code == 4
+
+
+def test_a_command_without_its_task_file_is_a_usage_error() -> None:
+    refused = CliRunner().invoke(APP, ["--device", "cpu", "--command", "python train.py"])
+
+    assert refused.exit_code == 2
+    assert "--command needs one task file" in refused.output
+
+
+def test_what_is_wrong_with_a_task_file_is_said_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text("name: mine\nmetric: accuracy\ndirection: up\n")
+
+    refused = CliRunner().invoke(APP, ["--device", "cpu", "--tasks", str(tmp_path / "task.yaml")])
+
+    assert refused.exit_code == 2
+    assert "/direction" in refused.output
