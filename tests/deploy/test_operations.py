@@ -38,7 +38,7 @@ def command_lines(text: str) -> list[list[str]]:
 
 def said_to_be_run() -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    spans = re.findall(r"`(clr [^`\n]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL))
+    spans = re.findall(r"`(clr [^`]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL).replace("\n", " "))
     files = [SCRIPT.read_text(), UNIT.read_text()]
     lines = [words for text in [*blocks, *spans, *files] for words in command_lines(text)]
     return lines + [said["command"] for said in compose()["services"].values() if "build" in said]
