@@ -23,7 +23,7 @@ NIGHT, DAY = "2026-07-01T23:00:00", "2026-07-02T09:00:00"
 LONG = {
     "task": {"name": "slow", "options": {"pause": 0.004}},
     "arms": ["fixed"],
-    "budget": {"iterations": 1500},
+    "budget": {"iterations": 900},
     "evaluate_every": 10,
     "bounds": {"low": 0.01, "high": 0.3},
     "trials": 1,

@@ -91,6 +91,13 @@ def test_a_trial_that_is_worse_at_a_rung_ends_there_and_says_its_value(kept: Lis
     assert heard[-1].provenance["threads"] == 1
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", "float32"), ("bf16", "bfloat16 autocast over float32")])
+def test_provenance_names_the_precision_that_was_trained_in(kept: Listener, precision: str, dtype: str) -> None:
+    kept.train(training={"precision": precision}, key=f"{precision}/f000001")
+
+    assert kept.next(messages.Finished).provenance["dtype"] == dtype
+
+
 def test_the_same_config_gives_the_same_value_in_a_kept_child(kept: Listener) -> None:
     values = []
     for slot in range(2):
