@@ -44,6 +44,19 @@ def test_it_begins_with_action_and_sentence_and_names_every_arm(report: str) -> 
     assert all(name in body for name in named)
 
 
+def test_it_counts_the_compared_runs_of_each_arm_by_kind_of_device(report: str) -> None:
+    (counted,) = re.findall(r"<dt>Confirmed on</dt><dd>(.*?)</dd>", report)
+
+    assert sorted(counted.split("; ")) == ["cosine: 3 on cpu", "fixed: 3 on cpu", "triangular2: 3 on cpu"]
+
+
+def test_it_says_how_the_arms_were_trained_and_shows_a_snippet_without_clr(report: str) -> None:
+    assert "mlp on digits, sgd (momentum 0.9), batch 64, 60 iterations" in report
+    assert "3 trials (tpe), 3 seeds an arm" in report and "(answer confirmed)" in report
+    snippet = report.partition("ready to paste")[2].partition("</pre>")[0]
+    assert "torch.optim.SGD" in snippet and "import clr" not in snippet and "from clr" not in snippet
+
+
 def test_it_needs_nothing_from_elsewhere_and_is_small(report: str) -> None:
     assert not re.search(r"""(src|href)=["'](?!#)""", report.replace("xlink:href", "href"))
     assert "<script" not in report and "@import" not in report and "url(http" not in report
