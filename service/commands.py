@@ -60,8 +60,8 @@ def serve(
     """Start the service, and workers beside it. SIGTERM or Ctrl-C stops all of it.
 
     Flags win over CLR_... variables (CLR_HOST, CLR_PORT, CLR_DATA, CLR_DATABASE, CLR_DATABASE_PASSWORD_FILE,
-    CLR_TOKEN, CLR_TOKEN_FILE, CLR_LEASE_SECONDS, CLR_BEAT_SECONDS), these over the file. Beyond this machine it starts
-    only with a token.
+    CLR_TOKEN, CLR_TOKEN_FILE, CLR_LEASE_SECONDS, CLR_BEAT_SECONDS; CLR_MAX_SLOTS and CLR_MAX_STUDY_HOURS cap each
+    study), these over the file. Beyond this machine it starts only with a token.
     """
     flags: dict[str, Any] = {
         "host": host, "port": port, "data": data, "database": database, "token_file": token_file,
@@ -119,7 +119,7 @@ def run(
         embedded.wait_for_worker(client, service)
         study = client.submit(wanted)
         with terminal.watching() as show:
-            ended = study.wait(show)
+            ended = study.wait(show, until_paused=True)
         found = study.best()
     _conclude(found, ended, folder, json)
 
@@ -127,8 +127,12 @@ def run(
 def _conclude(found: Answer, ended: StudyResource, folder: Path, json: bool) -> None:
     terminal.document(found) if json else terminal.data(Sheet(found))
     terminal.talk(f"\nThe service has stopped. For these commands: clr serve --data {folder}")
-    if ended.state != "done":
+    if ended.state == "paused":
+        start = f"clr serve --workers 1 --data {folder}"
+        terminal.talk(f"clr run: study {ended.id} is paused: {ended.paused}\nThe workers for it: {start}")
+    elif ended.state != "done":
         terminal.talk(f"clr run: study {ended.id} has {ended.state}. {ended.reason}")
+    if ended.state != "done":
         raise typer.Exit(exits.FAILED)
 
 

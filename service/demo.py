@@ -46,7 +46,7 @@ def demo(
         study = client.submit(SPEC)
         terminal.talk(f"Submitted study {study.id} by POST {service.url}/v1/studies")
         with terminal.watching() as show:
-            ended = study.wait(show)
+            ended = study.wait(show, until_paused=True)
         found = study.best()
         drawn = _draw(study, found, folder / "demo.png")
         (folder / "report.html").write_text(study.report(), encoding="utf-8")

@@ -42,6 +42,18 @@ def test_a_spec_becomes_an_answer_and_nothing_is_left_running(tiny, tmp_path):
     assert processes_in(data) == []
 
 
+def test_a_study_that_takes_more_than_it_may_is_no_endless_wait(tiny, tmp_path):
+    """peers.md 30: agents wait for ever."""
+    spec, data = tiny(max_device_hours=1e-6), tmp_path / "kept"
+    command = [sys.executable, "-m", "clr.cli", "run", spec, "--workers", "1", "--data", str(data)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == 1
+    assert "is paused: It has taken" in done.stderr and "--max-device-hours" in done.stderr
+    assert f"clr serve --workers 1 --data {data}" in done.stderr
+    assert processes_in(data) == []
+
+
 def test_an_invalid_spec_is_refused_with_every_error_before_anything_starts(clr, tiny, tmp_path):
     data = tmp_path / "kept"
 
