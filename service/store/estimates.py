@@ -129,7 +129,7 @@ def _objection(study: str, standing: Standing) -> str:
 
 
 def _raise(study: str, limit: float, needed: float) -> str:
-    hours = f"{1.2 * needed / 3600:.2g}"
+    hours = f"{float(f'{1.2 * needed / 3600:.2g}'):g}"
     return f"{cost.in_words(limit)}. To let it go on: clr resume {study} --max-device-hours {hours}"
 
 

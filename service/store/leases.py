@@ -52,7 +52,8 @@ def lease(database: Database, request: LeaseRequest, lease_seconds: float) -> tu
         worker = workers.find(connection, request.worker)
         # Asked once connected: connecting may be what finds out that the database was out of reach.
         expired_too = database.grants_expired(lease_seconds)
-        at_work = bool(_lapsed(connection) if expired_too else ()) or _choose(connection, worker.tasks, expired_too)
+        anything = choice(worker.tasks, expired_too=expired_too, shared=False)  # whose turn it is matters below
+        at_work = bool(_lapsed(connection) if expired_too else ()) or connection.scalar(anything)
     if not at_work and worker.age < workers.TOUCH_MS:
         return ()
     with database.write() as connection:
