@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STATE := .state
+BENCHMARKS := demo_against_peers queue_over_http reading_at_size schedule_speed two_workers range_test_real_nets
+BENCHMARKS += cifar10_triangular
 T ?= tests clr
 SPLIT ?= logical
 
@@ -43,8 +45,8 @@ format: $(STATE)/dev ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STATE)/dev ## benchmarks: ratios side by side, printed
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done # CIFAR10=FOLDER for its net
+bench: $(STATE)/dev ## benchmarks: ratios side by side, printed (RAY_PYTHON=... CIFAR10=FOLDER for what is left out)
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 .PHONY: calibrate
 calibrate: $(STATE)/all ## the analysis on studies whose truth is known: one table, under 15 minutes

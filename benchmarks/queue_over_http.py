@@ -27,7 +27,7 @@ from clr.tasks.facts import DIGITS
 from service.store.database import Database
 
 PROCESSES = 4
-STUDY = {**fill_store.LARGE, "name": "queue", "trials": 1}
+STUDY = {**fill_store.large(2000), "name": "queue", "trials": 1}
 """Five search trials, which are over, and 1,000 confirm runs, which wait."""
 OPEN = 1000
 SLOTS_PER_SECOND = 6000

@@ -1,7 +1,7 @@
 """How long a study's status, its best schedule and a page of its trials take, however much is stored beside it.
 
 Usage: python benchmarks/reading_at_size.py [--trials 10000 100000] [--databases sqlite postgresql] [--requests 300]
-    [--json FILE]
+    [--large 2000] [--json FILE]
 
 Fills a store with ended studies of 154 trials (20 evaluations each) and one of 2,000, starts `clr serve` on it, and
 asks over HTTP, one request at a time: studies drawn at random, so that most are asked for the first time, and the large
@@ -47,11 +47,11 @@ def latencies(http: httpx.Client, ask: Ask, studies: Sequence[str]) -> measured.
     return measured.Latency.of(seconds)
 
 
-def rows(kind: str, trials: int, requests: int) -> Iterator[dict[str, object]]:
+def rows(kind: str, trials: int, large_trials: int, requests: int) -> Iterator[dict[str, object]]:
     """One size on one database: each question to many studies, and to the large one."""
     with running.store(kind) as (data, url):
         database = Database(url or None, data)
-        large = fill_store.a_study(database, fill_store.LARGE)
+        large = fill_store.a_study(database, fill_store.large(large_trials))
         found = fill_store.fill(database, trials)
         database.dispose()
         print(f"{kind}: filled with {len(found) * fill_store.SIZE:,} trials", flush=True)
@@ -60,7 +60,7 @@ def rows(kind: str, trials: int, requests: int) -> Iterator[dict[str, object]]:
         with running.service(data, url) as address, httpx.Client(base_url=address, timeout=60) as http:
             for what, ask in ASKED.items():
                 latencies(http, ask, [found[0]] * WARM)
-                for which, asked in (("of 154 trials", chosen), ("of 2,000 trials", [large] * requests)):
+                for which, asked in (("of 154 trials", chosen), (f"of {large_trials:,} trials", [large] * requests)):
                     yield row(kind, trials, f"{what}, {which}", latencies(http, ask, asked))
 
 
@@ -80,12 +80,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--databases", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
+    parser.add_argument("--large", type=int, default=2000, help="trials of the large study; a multiple of ten")
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     print(measured.surroundings(), flush=True)
     found = [
-        found for kind in asked.databases for trials in asked.trials for found in rows(kind, trials, asked.requests)
+        found
+        for kind in asked.databases
+        for trials in asked.trials
+        for found in rows(kind, trials, asked.large, asked.requests)
     ]
     print(measured.table(found))
     measured.keep(asked.json, found)

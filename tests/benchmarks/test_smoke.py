@@ -1,0 +1,64 @@
+"""Each benchmark of the service runs at its smallest size, and prints a Markdown table. Its figures are no test's."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SMALL_STUDY = ["--families", "1", "--trials", "2", "--seeds", "2"]
+
+
+def rows(name: str, tmp_path: Path, *flags: str) -> list[dict[str, Any]]:
+    """What a benchmark found, which it must have printed as a table, too."""
+    kept = tmp_path / "found.json"
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *flags, "--json", str(kept)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
+    assert ended.returncode == 0, ended.stderr
+    found: list[dict[str, Any]] = json.loads(kept.read_text())["rows"]
+    assert f"| {' | '.join(found[0])} |\n|---" in ended.stdout
+    assert len(re.findall(r"^\|", ended.stdout, re.MULTILINE)) == 2 + len(found)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_reading_asks_both_kinds_of_study_three_questions(kind: str, tmp_path: Path) -> None:
+    found = rows("reading_at_size", tmp_path, "--trials", "400", "--databases", kind, "--requests", "3")
+    assert len(found) == 6
+    assert {row["database"] for row in found} == {kind}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_queue_serves_every_number_of_clients_and_batch(kind: str, tmp_path: Path) -> None:
+    found = rows(
+        "queue_over_http",
+        tmp_path,
+        "--clients",
+        "1",
+        "3",
+        "--batches",
+        "1",
+        "4",
+        "--databases",
+        kind,
+        "--seconds",
+        "0.3",
+    )
+    assert [(row["clients"], row["batch"]) for row in found] == [(1, 1), (3, 1), (1, 4), (3, 4)]
+    assert all(float(row["slots/s"]) > 0 for row in found)
+
+
+def test_optuna_and_this_service_train_the_same_runs(tmp_path: Path) -> None:
+    found = rows("demo_against_peers", tmp_path, *SMALL_STUDY, "--only", "final values")
+    assert [row["runs"] for row in found] == [7, 7]
+    assert float(found[1]["ours / theirs"]) > 0
+
+
+def test_make_bench_runs_every_script_that_measures() -> None:
+    listed = set(re.findall(r"^BENCHMARKS .?= (.*)$", (BENCHMARKS.parent / "Makefile").read_text(), re.MULTILINE))
+    named = {name for line in listed for name in line.split()}
+    measuring = {path.stem for path in BENCHMARKS.glob("*.py") if 'argument("--json"' in path.read_text()}
+    assert measuring <= named
+    assert all((BENCHMARKS / f"{name}.py").exists() for name in named)
