@@ -13,6 +13,7 @@ from clr.resources import Answer
 from clr.snippets import Setup, TorchOptimizer
 
 DEFAULT_KIND = "torch-native"
+_SOURCES = {"given": "given", "range-test": "range test", "default": "the optimizer's default: no clear range test"}
 _MUON_S = ("momentum", "nesterov", "ns_steps", "adjust_lr_fn", "weight_decay")
 _ADAMW_S = ("betas", "eps", "weight_decay")
 
@@ -81,6 +82,29 @@ def _about(settings: Settings, study: str, arm: str) -> tuple[str, ...]:
         f"{settings.iterations} updates ({settings.epochs:.4g} epochs).",
         f"Trained with {', '.join([optimizer_in_words(settings), *training_in_words(settings.training)])}.",
     )
+
+
+def trained(settings: Settings) -> str:
+    """Task, model, optimizer, batch and length, in words."""
+    options = ", ".join(f"{name} {value}" for name, value in settings.task_options.items())
+    parts = [
+        f"{settings.model} on {settings.task}{f' ({options})' if options else ''}",
+        optimizer_in_words(settings),
+        *training_in_words(settings.training),
+        f"batch {settings.batch_size}",
+        f"{settings.iterations:,} iterations ({settings.epochs:.3g} epochs)",
+    ]
+    return ", ".join(parts)
+
+
+def tuned(settings: Settings, replicates: int = 1) -> str:
+    """Search trials, seeds and the interval of the peak rate, in words."""
+    seeds = f"{settings.seeds} seed{'s' if settings.seeds != 1 else ''}"
+    repeated = f", {replicates} times" if replicates > 1 else ""
+    each = f"{settings.trials} trials ({settings.sampler}), {seeds} an arm{repeated}"
+    if settings.low is None or settings.high is None or settings.source is None:
+        return each
+    return f"{each}; peak lr {settings.low:.3g} to {settings.high:.3g} ({_SOURCES[settings.source]})"
 
 
 def optimizer_in_words(settings: Settings) -> str:

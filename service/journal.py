@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import optuna
@@ -44,8 +45,8 @@ def written(study: str, plan: Plan, trials: Sequence[Trial], answer: Answer) -> 
     """
     lines = _Lines()
     storage = JournalStorage(lines)
-    create = {"storage": storage, "direction": plan.facts.direction}
-    optuna.create_study(study_name=study, **create).add_trials(optuna_trials.of_arms(answer) if answer.arms else [])
+    create = partial(optuna.create_study, storage=storage, direction=plan.facts.direction)
+    create(study_name=study).add_trials(optuna_trials.of_arms(answer) if answer.arms else [])
     settled = peak_interval.settle(plan, peak_interval.ramp_rounds(plan, trials))
     for phase in optuna_trials.PHASES if settled is not None else ():
         for arm in plan.arms:
@@ -56,5 +57,5 @@ def written(study: str, plan: Plan, trials: Sequence[Trial], answer: Answer) -> 
                 if (trial.phase, trial.arm) == (phase, arm.name) and trial.outcome not in (None, "cancelled")
             ]
             if found:
-                optuna.create_study(study_name=optuna_trials.name(study, phase, arm.name), **create).add_trials(found)
+                create(study_name=optuna_trials.name(study, phase, arm.name)).add_trials(found)
     return lines.content()

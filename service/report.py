@@ -11,6 +11,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 
+from clr import recipe
 from clr.analysis import words
 from clr.plots import panels, svg
 from clr.resources import Answer, RangeTestResource, StudyResource, TrialResource
@@ -53,6 +54,8 @@ def render(study: StudyResource, answer: Answer, range_test: RangeTestResource, 
         spec=json.dumps(study.spec, indent=2),
         percent=answer.metric == "accuracy",
         metric=partial(_metric, answer),
+        trained=recipe.trained,
+        tuned=recipe.tuned,
     )
 
 
@@ -118,7 +121,8 @@ def _compared(answer: Answer) -> Iterator[Figure]:
         yield Figure(
             "differences",
             f"Differences to {answer.baseline}",
-            f"All intervals hold at once in {words.level(answer.level)} of studies. Within the grey zone a difference does not matter.",
+            f"All intervals hold at once in {words.level(answer.level)} of studies. Within the grey zone a difference "
+            "does not matter.",
             lambda ax: panels.differences(ax, answer),
         )
 

@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from clr import recipe
 from clr.cli.figures import Figures
-from clr.cli.sheet import trained
 from clr.findings import UNPAIRED, Finding
 
 
@@ -31,7 +31,7 @@ class FindingsList:
 
 
 def _group(findings: tuple[Finding, ...]) -> Iterator[RenderableType]:
-    yield Text(trained(findings[0].settings), style="bold")
+    yield Text(recipe.trained(findings[0].settings), style="bold")
     figures = Figures.of_values(findings[0].metric, [finding.mean for finding in findings])
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for head in ("arm", findings[0].metric, "interval", "seeds", "action", "study", "ended (UTC)"):

@@ -13,13 +13,12 @@ from rich.text import Text
 from clr import recipe
 from clr.cli.arm_table import arm_table
 from clr.cli.figures import Figures, duration
-from clr.resources import Answer, Price, Settings
+from clr.resources import Answer, Price
 
 LINES = 25
 MOST_ROWS = 12
 LEAST_ROWS = 3
 LABEL = 9
-SOURCES = {"given": "given", "range-test": "range test", "default": "the optimizer's default: no clear range test"}
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ def _kept(parts: Sequence[tuple[Part, list[Text]]], room: int) -> list[tuple[Par
 def _parts(found: Answer) -> Iterator[Part]:
     """Everything below the table, in order."""
     if found.settings is not None:
-        yield Part(80, "trained", trained(found.settings))
-        yield Part(70, "tuned", tuned(found.settings, found.replicates))
+        yield Part(80, "trained", recipe.trained(found.settings))
+        yield Part(70, "tuned", recipe.tuned(found.settings, found.replicates))
     yield from _edges(found)
     yield from (Part(20, "note", note) for note in _notes(found))
     if extra := _also(found):
@@ -110,29 +109,6 @@ def _parts(found: Answer) -> Iterator[Part]:
         yield Part(100, "snippet", f"clr snippet {found.study}{arm}")
     if found.arms:
         yield Part(95, "figures", f"clr report {found.study}")
-
-
-def trained(settings: Settings) -> str:
-    """Task, model, optimizer, batch and length, in words."""
-    options = ", ".join(f"{name} {value}" for name, value in settings.task_options.items())
-    parts = [
-        f"{settings.model} on {settings.task}{f' ({options})' if options else ''}",
-        recipe.optimizer_in_words(settings),
-        *recipe.training_in_words(settings.training),
-        f"batch {settings.batch_size}",
-        f"{settings.iterations:,} iterations ({settings.epochs:.3g} epochs)",
-    ]
-    return ", ".join(parts)
-
-
-def tuned(settings: Settings, replicates: int = 1) -> str:
-    """Search trials, seeds and the interval of the peak rate, in words."""
-    seeds = f"{settings.seeds} seed{'s' if settings.seeds != 1 else ''}"
-    repeated = f", {replicates} times" if replicates > 1 else ""
-    each = f"{settings.trials} trials ({settings.sampler}), {seeds} an arm{repeated}"
-    if settings.low is None or settings.high is None or settings.source is None:
-        return each
-    return f"{each}; peak lr {settings.low:.3g} to {settings.high:.3g} ({SOURCES[settings.source]})"
 
 
 def _edges(found: Answer) -> Iterator[Part]:

@@ -12,9 +12,7 @@ import typer
 
 from clr.cli import exits, render, terminal
 from clr.cli.options import Json, Service, StudyId, TokenFile, client
-from clr.resources import StudyResource
-
-State = StrEnum("State", ["queued", "running", "paused", "done", "failed", "cancelled"])
+from clr.resources import StudyResource, StudyState
 
 
 def status(
@@ -22,7 +20,7 @@ def status(
         str | None, typer.Argument(metavar="[STUDY]", help="The study's id; without it, all are listed.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until the study has ended.")] = False,
-    state: Annotated[State | None, typer.Option("--state", help="Of the list: only those in this state.")] = None,
+    state: Annotated[StudyState | None, typer.Option("--state", help="Of the list: only those in this state.")] = None,
     task: Annotated[str | None, typer.Option("--task", help="Of the list: only those of this task.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Of the list: only those of this owner.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Of the list: only those whose name holds this.")] = None,
@@ -37,7 +35,7 @@ def status(
         raise typer.BadParameter("--state, --task, --owner and --name narrow the list: leave STUDY out")
     with client(service, token_file) as asked:
         if study is None:
-            rows = list(asked.studies(state=state.value if state else None, task=task, owner=owner, name=name))
+            rows = list(asked.studies(state=state, task=task, owner=owner, name=name))
             terminal.document(rows) if json else terminal.data(render.studies(rows))
             return
         handle = asked.study(study)

@@ -89,6 +89,31 @@ def test_status_without_a_study_lists_all(clr, finished):
     assert finished in [study["id"] for study in json.loads(clr("status", "--json").stdout)]
 
 
+def test_the_list_of_studies_is_narrowed(clr, finished):
+    done = clr("status", "--state", "done", "--task", "digits", "--name", "TIN", "--json")
+
+    assert finished in [study["id"] for study in json.loads(done.stdout)]
+    assert json.loads(clr("status", "--owner", "nobody", "--json").stdout) == []
+    assert clr("status", "--state", "lost").returncode == 2
+    assert clr("status", finished, "--task", "digits").returncode == 2
+
+
+def test_best_without_a_study_lists_the_confirmed_best_of_each(clr, finished):
+    answer = json.loads(clr("best", finished, "--json").stdout)
+    wait_for(lambda: finished in clr("best", "--task", "digits").stdout, "it is recorded")
+
+    shown = clr("best", "--task", "digits", "--model", "mlp")
+    rows = json.loads(clr("best", "--json").stdout)
+
+    line = next(line for line in shown.stdout.splitlines() if finished in line)
+    assert line.split()[0] == answer["best"]["arm"] and answer["action"] in line
+    assert "mlp on digits, sgd (momentum 0.9), batch 64, 20 iterations" in shown.stdout
+    assert "Studies do not share seeds" in shown.stdout
+    assert {row["study"] for row in rows} >= {finished} and all(row["action"] for row in rows)
+    assert "No study has confirmed" in clr("best", "--task", "chess").stdout
+    assert clr("best", "--price").returncode == clr("best", finished, "--task", "digits").returncode == 2
+
+
 def test_best_shows_the_verdict_and_the_arms_on_one_screen(clr, finished):
     shown = clr("best", finished)
     answer = json.loads(clr("best", finished, "--json").stdout)
