@@ -101,9 +101,9 @@ def test_a_script_that_hangs_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_report_now_and_then_is_a_sign_of_life(train: Train) -> None:
-    script = REPORTS + "import time\n" + FOUR.replace("say(", "time.sleep(0.8); say(")
+    script = REPORTS + "import time\n" + FOUR.replace("say(", "time.sleep(1.0); say(")
 
-    assert train(script, task={"hang": 2.0})[-1] == Finished(40, 0.4, {})
+    assert train(script, task={"hang": 3.0})[-1] == Finished(40, 0.4, {})
 
 
 def test_all_that_a_script_has_started_ends_with_it(tmp_path: Path, train: Train) -> None:

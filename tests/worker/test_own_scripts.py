@@ -40,7 +40,7 @@ iterations: 100
 options: {{does: well}}
 files: [own_scripts.py]
 test_size: 100
-hang: 3
+hang: 6
 folder: {HERE}
 """
 
@@ -148,7 +148,7 @@ def test_what_it_reports_wrong_is_in_the_trial(
     ("does", "said", "last"),
     [
         ("raises", "The script exited with code 1 after update 20 of 100", "ArithmeticError: the moon is in the wrong"),
-        ("hangs", "The script hung: it reported nothing for 3 s", "about to hang"),
+        ("hangs", "The script hung: it reported nothing for 6 s", "about to hang"),
     ],
 )
 def test_a_script_that_dies_or_hangs_three_times_is_given_up_with_reason_and_last_lines(
