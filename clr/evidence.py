@@ -24,7 +24,9 @@ Action = Literal[
 
 class Settings(Message):
     """What all arms of a study have in common. `trials`: search trials of an arm; `seeds`: its confirm runs in each
-    replicate; `low`, `high`: where every arm's peak rate is searched, None until the range test is over."""
+    replicate; `low`, `high`: where every arm's peak rate is searched, None until the range test is over.
+    `self_trained`: by a script, whose model, optimizer and batches are its own business; those here are the spec's.
+    `confirmed_on`: the split whose metric the confirm runs are judged by."""
 
     task: str
     task_options: dict[str, Any]
@@ -42,6 +44,8 @@ class Settings(Message):
     low: float | None
     high: float | None
     source: Literal["given", "range-test", "default"] | None = Field(description="what the interval comes from")
+    self_trained: bool = False
+    confirmed_on: Literal["test", "validation"] = "test"
 
 
 class Bounds(Message):

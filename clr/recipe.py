@@ -77,9 +77,14 @@ def torch_optimizers(name: str, options: Mapping[str, float | bool]) -> tuple[To
 
 def _about(settings: Settings, study: str, arm: str) -> tuple[str, ...]:
     """What the script can't show in code, a line each."""
+    length = f"{settings.iterations} updates ({settings.epochs:.4g} epochs)"
+    if settings.self_trained:
+        return (
+            f"{arm} of study {study}: the script of {settings.task}, {length}.",
+            "It trained with an optimizer of its own: take that in place of the one below.",
+        )
     return (
-        f"{arm} of study {study}: {settings.model} on {settings.task}, batch {settings.batch_size}, "
-        f"{settings.iterations} updates ({settings.epochs:.4g} epochs).",
+        f"{arm} of study {study}: {settings.model} on {settings.task}, batch {settings.batch_size}, {length}.",
         f"Trained with {', '.join([optimizer_in_words(settings), *training_in_words(settings.training)])}.",
     )
 
@@ -87,12 +92,15 @@ def _about(settings: Settings, study: str, arm: str) -> tuple[str, ...]:
 def trained(settings: Settings) -> str:
     """Task, model, optimizer, batch and length, in words."""
     options = ", ".join(f"{name} {value}" for name, value in settings.task_options.items())
+    length = f"{settings.iterations:,} iterations ({settings.epochs:.3g} epochs)"
+    if settings.self_trained:
+        return f"the script of {settings.task}{f' ({options})' if options else ''}, its own optimizer, {length}"
     parts = [
         f"{settings.model} on {settings.task}{f' ({options})' if options else ''}",
         optimizer_in_words(settings),
         *training_in_words(settings.training),
         f"batch {settings.batch_size}",
-        f"{settings.iterations:,} iterations ({settings.epochs:.3g} epochs)",
+        length,
     ]
     return ", ".join(parts)
 

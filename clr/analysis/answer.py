@@ -158,6 +158,8 @@ def _settings(plan: Plan, settled: PeakInterval | None) -> Settings:
         low=settled.interval.low if settled else None,
         high=settled.interval.high if settled else None,
         source=settled.source if settled else None,
+        self_trained=plan.facts.updates_per_epoch is not None,
+        confirmed_on="test" if plan.facts.test_size else "validation",
     )
 
 

@@ -48,13 +48,13 @@ def arm_table(found: Answer, width: int, most: int) -> list[Text]:
     arms = _shown(found, most)
     lines = _lines(found, arms, width)
     rows = [Text(lines[0], style="bold")]
-    for arm, line in zip(arms, (_cut(line, width) for line in lines[1:]), strict=True):
+    for arm, line in zip(arms, (cut(line, width) for line in lines[1:]), strict=True):
         rows.append(
             Text(line, style="dim" if arm.status == "failed" else "bold" if arm.arm == found.recommended else "")
         )
     if left := len(found.arms) - len(arms):
         rows.append(Text(f"and {left} more: clr report {found.study}"))
-    return [*rows, Text(_cut(_caption(found), width), style="dim")]
+    return [*rows, Text(cut(_caption(found), width), style="dim")]
 
 
 def peak_rate(arm: ArmAnswer) -> str:
@@ -81,7 +81,7 @@ def _lines(found: Answer, arms: Sequence[ArmAnswer], width: int) -> list[str]:
         room = width - sum(column.width + len(GAP) for column in columns)
         if max(map(len, names)) <= room:
             break
-    cut = tuple(_cut(name, max(SHORTEST_NAME, room)) for name in names)
+    cut = tuple(cut(name, max(SHORTEST_NAME, room)) for name in names)
     parts = [Column("arm", cut, left=True), *columns]
     return [GAP.join(cells).rstrip() for cells in zip(*(column.lines() for column in parts), strict=True)]
 
@@ -96,7 +96,7 @@ def _confirmed(found: Answer, arms: Sequence[ArmAnswer], form: Form) -> list[Col
     figures, tails = Figures.of(found), _ends if form == "brackets" else _reaches
     differences = [arm.difference for arm in arms]
     gaps = [(d.mean, d.interval) if d else (None, None) for d in differences]
-    against = f"{'vs' if form == 'short' else 'against'} {_cut(found.baseline, 12)}"
+    against = f"{'vs' if form == 'short' else 'against'} {cut(found.baseline, 12)}"
     beside = _joined([figures.value(gap, "+") for gap, _ in gaps], tails(figures, gaps, "+"))
     same = [difference is not None and difference.identical for difference in differences]
     means = [(arm.mean, arm.interval) for arm in arms]
@@ -136,6 +136,11 @@ def _ends(figures: Figures, measured: Measured, sign: str) -> list[str]:
     return [f"[{low}, {high}]" if bounds else "" for low, high, (_, bounds) in cells]
 
 
+def with_intervals(figures: Figures, measured: Measured) -> tuple[str, ...]:
+    """Cells of values with their intervals, "94.70 [94.20, 95.20]"."""
+    return _joined([figures.value(value) for value, _ in measured], _ends(figures, measured, ""))
+
+
 def _reaches(figures: Figures, measured: Measured, sign: str) -> list[str]:
     """Each interval as ± reach; "" where there is none."""
     reaches = _right([figures.reach(bounds, value or 0.0) for value, bounds in measured])
@@ -155,7 +160,8 @@ def _right(texts: Sequence[str]) -> list[str]:
     return [text.rjust(width) for text in texts]
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """The text, or as much of it as fits."""
     return text if len(text) <= width else text[: max(1, width - 1)] + "…"
 
 
@@ -163,4 +169,5 @@ def _caption(found: Answer) -> str:
     if found.status != "confirmed":
         return f"not confirmed: validation {found.metric}, the best of several search trials each, so flattering"
     unit = " in percent" if found.metric == "accuracy" else ""
-    return f"test {found.metric}{unit}; the intervals of all differences hold at once, in {100 * found.level:.3g} %"
+    split = found.settings.confirmed_on if found.settings is not None else "test"
+    return f"{split} {found.metric}{unit}; the intervals of all differences hold at once, in {100 * found.level:.3g} %"

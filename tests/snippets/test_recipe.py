@@ -68,3 +68,14 @@ def test_the_remarks_on_top_name_what_the_code_cannot_show() -> None:
         "# Trained with sgd (momentum 0.9, nesterov true, weight_decay 0.0005), clip norm 1, precision bf16.\n"
     )
     assert "SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0005)" in text
+
+
+def test_of_a_script_that_trains_itself_no_optimizer_or_batch_is_claimed() -> None:
+    made = settings("sgd", task="mine", model="script", self_trained=True, task_options={"width": 64})
+    schedule = {"family": "fixed", "lr": 0.1}
+
+    shown = recipe.snippet(made, schedule, study="s1", arm="fixed")
+
+    assert recipe.trained(made) == "the script of mine (width 64), its own optimizer, 30 iterations (1.5 epochs)"
+    assert "the script of mine, 30 updates" in shown
+    assert "an optimizer of its own" in shown and "batch 64" not in shown
