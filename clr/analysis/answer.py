@@ -93,10 +93,10 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         target_reason=target.why_none(plan, trials, confirmed_all=status == "confirmed"),
         iterations=plan.iterations,
         notes=(
+            *filter(None, [accounts.saved(ledger)]),
             *_notes(plan, ranked, settled),
             *(device_kinds.notes(plan, trials) if status == "confirmed" else ()),
             *extensions.notes(plan, trials, asked, status),
-            *filter(None, [accounts.saved(ledger)]),
         ),
         settings=settings,
         action=made.action,

@@ -154,7 +154,7 @@ def test_the_ledger_says_what_pruning_saved(study) -> None:
         assert row.iterations + row.saved == row.iterations_asked == 20 * 360
         assert ledger["confirm", arm.name].pruned == ledger["confirm", arm.name].saved == 0
     saved = sum(row.saved for row in ledger.values())
-    assert saved > 0 and f"saved {saved} of {60 * 360} iterations" in answer.answer("s", plan, trials).notes[-1]
+    assert saved > 0 and f"saved {saved} of {60 * 360} iterations" in answer.answer("s", plan, trials).notes[0]
 
 
 def test_what_a_diverged_trial_did_not_train_is_not_saved(study) -> None:
