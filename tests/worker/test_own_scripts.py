@@ -214,6 +214,7 @@ def descendants(process: int) -> set[int]:
     return found
 
 
+@pytest.mark.timeout(500)  # nine processes that import torch
 def test_the_documented_script_gets_an_answer_from_two_workers(site: Site, workers: list[Running]) -> None:
     workers[:] = [worker for worker in workers if worker.process.poll() is None]
     while len(workers) < 2:
@@ -221,7 +222,7 @@ def test_the_documented_script_gets_an_answer_from_two_workers(site: Site, worke
     spec = {"task": "my-script", "arms": ["fixed", "triangular"], "budget": {"epochs": 20}, "bounds": "range-test"}
 
     study = site.client.submit({**spec, "trials": 1, "confirm_seeds": 2})
-    ended = study.wait(poll=0.2, timeout=240)
+    ended = study.wait(poll=0.2, timeout=400)
 
     assert ended.state == "done"
     best = study.best()
