@@ -161,6 +161,19 @@ def test_a_wider_interval_is_searched_by_the_new_trials_alone(sampler: str) -> N
     assert len({tuple(t.params.items()) for t in after if (t.phase, t.arm) == ("search", "fixed")}) == 18
 
 
+@pytest.mark.parametrize("sampler, hears", [("tpe", True), ("qmc", False), ("cma-es", False)])
+def test_in_a_wider_interval_a_sampler_that_is_replayed_begins_anew(sampler: str, hears: bool) -> None:
+    """What it was told lies at other places of another space; the others hear of every trial where it lies."""
+    spec, plan, trials = a_study(bounds=BOUNDS, sampler=sampler)
+    longer = extend(spec, plan, trials, trials=4, peak_lr=WIDER)
+    worse_where_better = [replace(t, value=1 - (t.value or 0)) if t.phase == "search" else t for t in trials]
+
+    points = [[slot.params for slot in rounds.due(longer, told)] for told in (trials, worse_where_better)]
+
+    assert len(points[0]) == 12 and (points[0] != points[1]) == hears
+    assert not {str(point) for point in points[0]} & {str(t.params) for t in trials}
+
+
 def test_the_answer_before_an_extension_stands_until_it_has_run() -> None:
     spec, plan, trials = a_study()
     before = answer("s", plan, trials)
