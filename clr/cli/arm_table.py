@@ -81,8 +81,8 @@ def _lines(found: Answer, arms: Sequence[ArmAnswer], width: int) -> list[str]:
         room = width - sum(column.width + len(GAP) for column in columns)
         if max(map(len, names)) <= room:
             break
-    cut = tuple(cut(name, max(SHORTEST_NAME, room)) for name in names)
-    parts = [Column("arm", cut, left=True), *columns]
+    shortened = tuple(cut(name, max(SHORTEST_NAME, room)) for name in names)
+    parts = [Column("arm", shortened, left=True), *columns]
     return [GAP.join(cells).rstrip() for cells in zip(*(column.lines() for column in parts), strict=True)]
 
 

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 
 import pytest
@@ -10,7 +11,9 @@ import simulated
 from rich.console import Console
 
 from clr.analysis.answer import answer
+from clr.cli.findings_list import FindingsList
 from clr.cli.sheet import LINES, Sheet
+from clr.findings import Finding
 from clr.plan import Plan
 from clr.resources import Answer, ArmAnswer, BestSchedule, Bounds, Confounds, Difference
 from clr.results import Evaluation, Trial
@@ -204,6 +207,29 @@ def test_identical_arms_are_said_to_be():
     arm = an_arm(difference=Difference(mean=0.0, interval=None, pairs=2, identical=True))
 
     assert "identical" in shown(of_arms(arm))
+
+
+def a_finding(study: str, setting: str = "a", **changes) -> Finding:
+    fields = dict(
+        study=study, name="", ended_at=datetime(2026, 1, 31, tzinfo=UTC), setting=setting, metric="accuracy",
+        settings=an_answer(2).settings, direction="maximize", action="undecided: take the highest confirmed mean",
+        baseline="fixed", arm="warmup_stable_decay", family="fixed", schedule={"family": "fixed", "lr": 0.1}, mean=0.9,
+        interval=Bounds(low=0.85, high=0.95), seeds=5, fresh=False, sentence="-",
+    )  # fmt: skip
+    return Finding(**{**fields, **changes})
+
+
+def test_the_list_of_findings_fits_and_keeps_every_study_s_id_whole():
+    found = (a_finding(STUDY), a_finding("s2", arm="x" * 64), a_finding("s3", "b", interval=None))
+
+    for width in (80, 100, 140):
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(FindingsList(found), crop=False)
+        lines = console.export_text().splitlines()
+        assert max(map(len, lines)) <= width
+        assert any(line.endswith(STUDY) for line in lines)
+        assert sum(line.startswith("mlp on digits") for line in lines) == 2, "one head a setting"
+        assert any(re.match(r"warmup_stable_decay +90.00 \[85.00, 95.00\] +5  2026-01-31  undecided", x) for x in lines)
 
 
 def test_an_answer_before_the_plan_is_its_sentence_alone():
