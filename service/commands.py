@@ -25,7 +25,8 @@ Threads = Annotated[
     int, typer.Option("--threads", min=1, help="CPU threads of each worker; the same threads, the same bits.")
 ]
 Tasks = Annotated[
-    list[str] | None, typer.Option("--tasks", help="Module, or file.py, with tasks of yours; may be repeated.")
+    list[str] | None,
+    typer.Option("--tasks", help="Your tasks: a module, a file.py or a task file (.yaml); may be repeated."),
 ]
 
 
