@@ -125,7 +125,7 @@ def _copy(connection: Connection, study: str, names: Sequence[str]) -> None:
     copies = Table("copies", MetaData(), Column("id", String(64)), Column("shift", BigInteger), prefixes=["TEMPORARY"])
     copies.create(connection)
     width = high - low + 1
-    rows = [{"id": name, "shift": top + 1 - low + k * width} for k, name in enumerate(names)]
+    rows = [{"id": name, "shift": (top or 0) + 1 - low + k * width} for k, name in enumerate(names)]
     connection.execute(insert(copies), rows)
     for statement in _statements(study, copies):
         connection.execute(statement)

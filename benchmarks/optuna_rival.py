@@ -109,7 +109,7 @@ def main() -> None:
             run.result()
     names = optuna.get_all_study_names(setting.storage)
     stored = {name: setting.study(name).get_trials(states=[optuna.trial.TrialState.COMPLETE]) for name in names}
-    means = {f: sum(t.value for t in stored[f"{f}/confirm"]) / size.seeds for f in families}
+    means = {f: sum(t.value or 0.0 for t in stored[f"{f}/confirm"]) / size.seeds for f in families}
     print(json.dumps({"trials": sum(map(len, stored.values())), "accuracy": max(means.values())}))
 
 
