@@ -16,7 +16,7 @@ from clr.data_folder import default_checkpoints
 from clr.errors import InvalidSpec, Unauthorized
 from clr.scripts import sources
 from worker import device as devices
-from worker import fleet, install, memory, neighbours, processes
+from worker import fleet, install, memory, neighbours
 from worker.hours import Hours
 from worker.parent import end_with
 from worker.run import ExitCode, Options, run
@@ -90,7 +90,8 @@ def worker(
         end_with(parent, signal.SIGTERM)
     _check_tasks(tasks, command)
     chosen = _devices(device)
-    _possible(chosen[0], idle_only=idle_only, max_memory=max_memory)
+    if idle_only:
+        _check_neighbours(chosen[0])
     if len(chosen) > 1:
         raise typer.Exit(fleet.run(chosen, as_arguments(context.params)))
     options = Options(
@@ -155,14 +156,9 @@ def _asked(option: str, parse: Callable[[str], T], given: str | None) -> T | Non
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def _possible(device: str, *, idle_only: bool, max_memory: str | None) -> None:
-    """Refuses what this machine can't watch."""
-    if idle_only and (missing := neighbours.missing(device)):
+def _check_neighbours(device: str) -> None:
+    if missing := neighbours.missing(device):
         raise typer.BadParameter(missing, param_hint="--idle-only")
-    if max_memory is not None and device == "cpu" and not processes.are_visible():
-        raise typer.BadParameter(
-            "needs Linux on the CPU, whose /proc says what a process holds", param_hint="--max-memory"
-        )
 
 
 def as_arguments(params: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,7 +63,7 @@ class CpuTimes:
 
     at: float
     everyone: float
-    ours: Mapping[tuple[int, int], float]
+    ours: Mapping[Hashable, float]
 
 
 def others_cpus(before: CpuTimes, now: CpuTimes) -> float:
@@ -120,8 +120,6 @@ def probe(device: str, threads: int, gpu: str) -> Probe:
 
 def missing(device: str) -> str:
     """What a probe of this device would need and this machine has not; "" where nothing is missing."""
-    if not processes.are_visible():
-        return "needs Linux, whose /proc says what other processes do"
     if device != "cpu" and not shutil.which("nvidia-smi"):
         return "needs nvidia-smi, which comes with NVIDIA's driver"
     return ""
