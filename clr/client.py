@@ -25,7 +25,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
-from clr import findings, protocol, recipe, resources, turns
+from clr import findings, protocol, resources, turns
 from clr.errors import ClrError, ServiceError, ServiceUnreachable
 from clr.results import Phase
 from clr.spec import StudySpec
@@ -331,9 +331,11 @@ class StudyHandle:
         params = {"arm": list(arms), **({"baseline": baseline} if baseline else {})}
         return self._client._get(f"{self._path}/comparison", findings.ArmComparison, params)
 
-    def snippet(self, arm: str | None = None, kind: str = recipe.DEFAULT_KIND) -> str:
+    def snippet(self, arm: str | None = None, kind: str | None = None) -> str:
         """An arm's schedule (the recommended one's) as code to paste: plain torch, or for another library."""
-        return recipe.of_answer(self.best(), arm, kind)
+        from clr import recipe  # which loads NumPy: a worker's supervisor, a client too, stays without it
+
+        return recipe.of_answer(self.best(), arm, kind or recipe.DEFAULT_KIND)
 
     def trials(
         self,

@@ -1,4 +1,7 @@
-"""Where a user's own tasks come from: modules, task files, and those that this user has added."""
+"""Where a user's own tasks come from: modules, task files, and those that this user has added.
+
+What runs a task is imported where tasks are loaded: a worker's supervisor checks them, and stays without NumPy.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clr.errors import FieldError, InvalidSpec
-from clr.scripts import added, definition, functions
-from clr.scripts.command import CommandTask
+from clr.scripts import added, definition
 from clr.tasks import registry
 
 TASK_FILES = (".yaml", ".yml", ".json")
@@ -25,6 +27,8 @@ def load(sources: Sequence[str], command: str = "") -> None:
     Raises:
         InvalidSpec: a task file is wrong, by field.
     """
+    from clr.scripts import functions
+
     for path, task in added.tasks():
         if isinstance(task, InvalidSpec):
             sys.stderr.write(f"Task file {path} is left out: {task}\n")
@@ -53,6 +57,8 @@ def check(sources: Sequence[str], command: str = "") -> None:
 
 
 def _register(task: definition.TaskDefinition) -> None:
+    from clr.scripts.command import CommandTask
+
     registry.register(task.name, CommandTask(task))
 
 
