@@ -164,7 +164,7 @@ def test_a_wider_interval_is_searched_by_the_new_trials_alone(sampler: str) -> N
 @pytest.mark.parametrize("sampler, hears", [("tpe", True), ("qmc", False), ("cma-es", False)])
 def test_in_a_wider_interval_a_sampler_that_is_replayed_begins_anew(sampler: str, hears: bool) -> None:
     """What it was told lies at other places of another space; the others hear of every trial where it lies."""
-    spec, plan, trials = a_study(bounds=BOUNDS, sampler=sampler)
+    spec, plan, trials = a_study(bounds=BOUNDS, sampler=sampler, trials=20)
     longer = extend(spec, plan, trials, trials=4, peak_lr=WIDER)
     worse_where_better = [replace(t, value=1 - (t.value or 0)) if t.phase == "search" else t for t in trials]
 
