@@ -44,7 +44,7 @@ def test_every_call_of_the_walk_through_works(client: Client, tmp_path: Path) ->
     )
 
     assert done.returncode == 0, done.stderr
-    assert len(calls) == 10 and "curl" in script
+    assert len(calls) == 11 and "curl" in script
     said = done.stdout.split("----")
     assert '"status":"ok"' in said[0]
     assert all(family in said[1] for family in ("triangular2", "digits", "live"))
@@ -53,7 +53,7 @@ def test_every_call_of_the_walk_through_works(client: Client, tmp_path: Path) ->
     assert all(words in said[5] for words in ('"estimated_seconds"', '"paused":"lunch"', '"turns"', '"priority":5'))
     assert '"next_cursor"' in said[6]
     assert '"provisional"' in said[7] or '"confirmed"' in said[7]
-    assert '"cancelled"' in said[9]
+    assert '"cancelled"' in said[10]
 
 
 def test_every_linked_file_is_there_and_the_demo_shows_its_seven_arms() -> None:
