@@ -11,8 +11,10 @@ from worker.hours import Hours
 from worker.neighbours import Probe
 
 LOOK_SECONDS = 1.0
+"""Pause between two looks at the hours."""
+
 LOOKS_PER_PROBE = 5
-"""Hours are looked at every second, neighbours every five."""
+"""Neighbours are looked for less often."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class Availability:
         hours: None: at any time.
         probe: None: whatever others do.
         now: local time.
+        pause: between two questions [seconds].
     """
 
     hours: Hours | None = None
     probe: Probe | None = None
     now: Callable[[], datetime] = datetime.now
     patience: Patience = field(default_factory=Patience)
+    pause: float = LOOK_SECONDS
     _looks: int = 0
     _busy: str = ""
 
@@ -96,7 +100,7 @@ class Watch(threading.Thread):
         self._look()
 
     def run(self) -> None:
-        while not self._closed.wait(LOOK_SECONDS):
+        while not self._closed.wait(self._availability.pause):
             self._look()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A worker whose local time stands in a file: `python at_hours.py SERVICE CHECKPOINTS HOURS CLOCK`."""
+"""A worker whose local time stands in a file, often looked at: `python at_hours.py SERVICE CHECKPOINTS HOURS CLOCK`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.run import Options, run
 
 service, checkpoints, hours, clock = sys.argv[1:]
 logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-availability = Availability(Hours.parse(hours), now=lambda: datetime.fromisoformat(Path(clock).read_text()))
+availability = Availability(Hours.parse(hours), now=lambda: datetime.fromisoformat(Path(clock).read_text()), pause=0.05)
 tasks = (str(Path(__file__).with_name("trouble.py")),)
 with Client(service, retries=0) as client:
     sys.exit(run(client, Options(checkpoints=checkpoints, tasks=tasks, availability=availability)))

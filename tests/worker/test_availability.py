@@ -23,7 +23,7 @@ NIGHT, DAY = "2026-07-01T23:00:00", "2026-07-02T09:00:00"
 LONG = {
     "task": {"name": "slow", "options": {"pause": 0.004}},
     "arms": ["fixed"],
-    "budget": {"iterations": 900},
+    "budget": {"iterations": 600},
     "evaluate_every": 10,
     "bounds": {"low": 0.01, "high": 0.3},
     "trials": 1,
@@ -75,7 +75,7 @@ def test_a_refusal_says_the_hours_or_what_others_do() -> None:
 
 def test_a_watch_tells_changes_alone() -> None:
     probe, told = Seen("blender"), list[Permission]()
-    availability = Availability(None, probe, patience=Patience(to_stop=1, to_start=1))
+    availability = Availability(None, probe, patience=Patience(to_stop=1, to_start=1), pause=0.01)
     watch = Watch(availability, lambda: False, told.append)
 
     assert told == [Permission("the device is busy: blender")]
@@ -128,7 +128,7 @@ def test_at_the_end_of_its_hours_a_trial_is_saved_and_given_back_and_goes_on_the
     assert night.worker.process.poll() is None
 
     night.turn_to(NIGHT)
-    assert study.wait(poll=0.1, timeout=120).state == "done"
+    wait_for(lambda: study.trial(1).state == "done", "the trial is trained to its end")
     assert [attempt.how for attempt in study.trial(1).attempts] == ["released", "done"]
     assert study.trial(1).provenance["resumed_from"] >= 10
     night.worker.process.send_signal(signal.SIGTERM)
