@@ -36,13 +36,22 @@ def total(found: PlanResource) -> str:
 
 
 def queue(found: Queue) -> RenderableType:
-    """Live studies, one a line, in the order in which they get the next free worker. `left`: device time."""
+    """Live studies, one a line, in the order in which they get the next free worker. `left`: device time.
+
+    What is not known, or waits for nothing, is a dash.
+    """
     if not found.turns:
         return Text("Nothing waits: no study is live.")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for head in ("#", "study", "owner", "priority", "state", "waiting", "running", "left", "next trial"):
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    ids = max(len(turn.study) for turn in found.turns)  # never cut: they are there to be copied
+    for head in ("#", "study", "owner", "prio", "state", "wait", "run", "left", "next"):
         narrow = head == "owner"
-        table.add_column(head, no_wrap=not narrow, overflow="fold", min_width=None if narrow else len(head))
+        table.add_column(
+            head,
+            no_wrap=not narrow,
+            overflow="ellipsis" if narrow else "fold",
+            min_width={"study": ids, "owner": 5}.get(head, len(head)),
+        )
     for turn in found.turns:
         counts = str(turn.priority), turn.state, str(turn.waiting), str(turn.running)
         table.add_row(
@@ -52,13 +61,11 @@ def queue(found: Queue) -> RenderableType:
 
 
 def _time(seconds: float | None) -> str:
-    return "unknown" if seconds is None else duration(seconds)
+    return ABSENT if seconds is None else duration(seconds)
 
 
 def _starts(turn: Turn) -> str:
-    if turn.state == "paused" or not turn.waiting:
+    if turn.state == "paused" or not turn.waiting or turn.starts_at is None:
         return ABSENT
-    if turn.starts_at is None:
-        return "unknown"
     seconds = (turn.starts_at - datetime.now(UTC)).total_seconds()
     return "now" if seconds < 1 else f"in {duration(seconds)}"

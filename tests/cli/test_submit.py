@@ -131,14 +131,17 @@ def test_a_study_is_paused_resumed_and_given_a_priority(clr, spec):
     assert clr("pause", study).returncode == exits.FAILED and clr("pause", "s-nobody").returncode == exits.NOT_FOUND
 
 
-def test_the_queue_is_listed_in_order_and_says_when_mine_starts(clr, spec):
+def test_the_queue_is_listed_in_order_and_says_when_mine_starts(clr, spec, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     first, mine = (clr("submit", spec(name=name, owner=name)).stdout.strip() for name in ("first-one", "mine-too"))
     clr("priority", first, "5")
     clr("priority", mine, "4")
 
     listed = clr("queue").stdout
 
-    assert listed.index(first) < listed.index(mine) and "next trial" in listed and "queued" in listed
+    assert listed.index(first) < listed.index(mine) and all(
+        word in listed for word in ("next", "queued", "first", "mine")
+    )
     assert "Place 2. Before it stands 1 study, which needs about 0.444 device hours more" in clr("queue", mine).stdout
     turns = json.loads(clr("queue", "--json").stdout)["turns"]
     assert [turn["study"] for turn in turns[:2]] == [first, mine]
