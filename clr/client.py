@@ -12,7 +12,6 @@ worker's are idempotent by fencing token, `submit` by its key. The token stands 
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import time
@@ -33,6 +32,7 @@ from clr.transport import (
     TEMPORARY,
     Bearer,
     checked,
+    document_of,
     error_of,
     is_loopback,
     is_temporary,
@@ -103,12 +103,12 @@ class Client:
         Where the spec names no owner it is CLR_OWNER, else the login name: owners share the workers.
         """
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        response = self._send("POST", "/v1/studies", content=json.dumps(_document(spec)), headers=headers)
+        response = self._send("POST", "/v1/studies", content=json.dumps(document_of(spec)), headers=headers)
         return StudyHandle(str(response.json()["id"]), self)
 
     def plan(self, spec: StudySpec | Mapping[str, Any]) -> turns.PlanResource:
         """What a study of this spec would train, and how long that takes; nothing is stored."""
-        return read(self._send("POST", "/v1/plan", content=json.dumps(_document(spec))), turns.PlanResource)
+        return read(self._send("POST", "/v1/plan", content=json.dumps(document_of(spec))), turns.PlanResource)
 
     def queue(self, study: str | None = None) -> turns.Queue:
         """Live studies in the order in which they get the next free worker, or that one alone."""
@@ -254,20 +254,6 @@ class Client:
         in_flight = response.status_code == 409 and str(problem.get("type", "")).endswith("in-flight")
         pause = retry_after(response) if response.status_code in TEMPORARY or in_flight else None
         return error_of(response, problem, self.url), pause
-
-
-def _document(spec: StudySpec | Mapping[str, Any]) -> dict[str, Any]:
-    """A spec as it is sent, with its owner."""
-    document = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, StudySpec) else dict(spec)
-    return document if "owner" in document else {**document, "owner": _owner()}
-
-
-def _owner() -> str:
-    """Whose studies this process submits: CLR_OWNER, else the login name; "" where there is none."""
-    try:
-        return os.environ.get("CLR_OWNER") or getpass.getuser()[:64]
-    except (OSError, KeyError, ImportError):  # a container's user without a name
-        return ""
 
 
 class StudyHandle:

@@ -1,8 +1,9 @@
-"""How the client talks: tokens, what may be tried again and when, answers and problems as values."""
+"""How the client talks: documents, tokens, what may be tried again and when, answers and problems as values."""
 
 from __future__ import annotations
 
 import email.utils
+import getpass
 import ipaddress
 import os
 import random
@@ -25,11 +26,26 @@ from clr.errors import (
     Unauthorized,
     UpgradeNeeded,
 )
+from clr.spec import StudySpec
 
 TEMPORARY = frozenset({408, 429, 502, 503, 504})
 _LONGEST_PAUSE = 60.0
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def document_of(spec: StudySpec | Mapping[str, Any]) -> dict[str, Any]:
+    """A spec as it is sent, with its owner."""
+    document = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, StudySpec) else dict(spec)
+    return document if "owner" in document else {**document, "owner": _owner()}
+
+
+def _owner() -> str:
+    """Whose studies this process submits: CLR_OWNER, else the login name; "" where there is none."""
+    try:
+        return os.environ.get("CLR_OWNER") or getpass.getuser()[:64]
+    except (OSError, KeyError, ImportError):  # a container's user without a name
+        return ""
 
 
 def token_from_environment() -> str | None:
