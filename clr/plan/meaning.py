@@ -44,6 +44,7 @@ def check(spec: StudySpec, facts: TaskFacts | None, known_tasks: Sequence[str]) 
     epoch = ledger.epoch_iterations(facts, spec.batch_size) if facts is not None and sized else 1
     for index, arm in enumerate(spec.arms):
         found += _arm(f"/arms/{index}", arm, spec, length, epoch)
+    found += _lengths(spec, length)
     lengths = [error for error in found if error.pointer == "/lengths"]
     return tuple(error for error in found if error not in lengths[1:])
 
@@ -259,6 +260,21 @@ def _corners_fault(pointer: str, arm: ArmSpec, spec: StudySpec, length: int, epo
     if isinstance(spec.bounds, Interval) and (base := _lowest(arm)) is not None and base >= spec.bounds.high:
         detail = f"must be below the highest peak rate that is searched ({spec.bounds.high:g}), got {base:g}"
         yield FieldError(f"{pointer}/fixed/{'base_lr' if 'base_lr' in arm.fixed else 'end_lr'}", detail)
+
+
+def _lengths(spec: StudySpec, length: int | None) -> Iterator[FieldError]:
+    """A share of a run that is none: less than one iteration, or the iterations of another share.
+
+    Args:
+        length: of the run [iterations]; None where it takes the task's size, which is not known yet.
+    """
+    if length is None:
+        return
+    whole = [round(share * length) for share in spec.lengths]
+    if whole and not whole[0]:
+        yield FieldError("/lengths", f"{spec.lengths[0]:g} of the run's {length} iterations is less than one")
+    elif len(set(whole)) < len(whole):
+        yield FieldError("/lengths", f"two of them are the same number of iterations: {whole} of {length}")
 
 
 def _stretched_fault(arm: ArmSpec, spec: StudySpec, made: schedules.Schedule, length: int) -> Iterator[FieldError]:

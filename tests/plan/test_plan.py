@@ -100,6 +100,8 @@ def test_an_unknown_task_lists_the_announced_ones_and_how_one_is_announced() -> 
         ({"target": 0.9, "target_seeds": 2}, "/target_seeds", "one of the two"),
         ({"replicates": 2, "looks": [2, 5]}, "/replicates", "leave out"),
         ({"replicates": 2, "lengths": [0.5, 1.0]}, "/replicates", "judge a family, lengths"),
+        ({"lengths": [1e-9, 1.0]}, "/lengths", "is less than one"),
+        ({"lengths": [0.5, 0.5001, 1.0], "budget": {"iterations": 100}}, "/lengths", "the same number of iterations"),
         ({"replicates": 100, "trials": 10_000}, "/trials", "100 times over"),
     ],
 )
