@@ -24,6 +24,23 @@ def test_peak_end_mean_warm_up_and_decay_are_those_of_the_rates() -> None:
     assert found.decay == pytest.approx(0.01 * rates.sum())
 
 
+@pytest.mark.parametrize(
+    ("family", "parameters", "updates"),
+    [
+        # No update falls on the first peaks; of the fourth, at 340, the rate is highest.
+        ("triangular", {"base_lr": 0.003, "max_lr": 0.04, "step_size": 680 / 14}, 49),
+        ("one_cycle", {"max_lr": 0.5, "iterations": 680}, 204),
+        ("warmup_stable_decay", {"lr": 0.5, "end_lr": 0.0, "warmup": 34, "decay": 100, "iterations": 680}, 34),
+        ("cosine_restarts", {"lr": 0.5, "end_lr": 0.0, "period": 170.0}, 0),
+        ("linear", {"lr": 0.5, "end_lr": 0.0, "iterations": 680}, 0),
+    ],
+)
+def test_a_warm_up_ends_at_the_first_peak_of_many(family: str, parameters: dict, updates: int) -> None:
+    plan = simulated.a_plan(budget={"iterations": 680})
+
+    assert confounds.of(plan, schedules.make(family, **parameters)).warmup == pytest.approx(updates, abs=1)
+
+
 def test_a_run_of_ten_million_updates_is_sampled() -> None:
     plan = simulated.a_plan(budget={"iterations": 10_000_000})
     found = confounds.of(plan, schedules.make("linear", lr=1.0, end_lr=0.0, iterations=10_000_000))
@@ -49,7 +66,7 @@ def test_what_differs_is_said_in_words() -> None:
 
     assert "its peak rate is 5 times that of fixed" in words
     assert "its mean rate is 3 times that of fixed" in words
-    assert "its highest rate comes after 100 updates, in fixed after 0" in words
+    assert "its peak rate comes first after 100 updates, in fixed after 0" in words
     assert not any("weight decay" in word for word in words), "there is none"
     assert confounds.in_words(fixed, fixed, "fixed") == ("peak, mean and end of its rates are those of fixed",)
 
