@@ -106,9 +106,19 @@ class TargetRatio(Message):
 
 
 class LengthArm(Message):
+    """An arm at one length of the run.
+
+    against_whole: at a shorter length, its mean less that of the baseline's whole runs, paired by seed, with an
+    interval that holds at once with those of all arms and shorter lengths: what fewer iterations cost.
+    sooner: that interval lies above minus the margin: nothing that matters is lost by the shorter run.
+    """
+
     arm: str
     mean: float
     interval: Bounds | None
+    against_whole: float | None = None
+    against_whole_interval: Bounds | None = None
+    sooner: bool = False
 
 
 class LengthRanking(Message):
@@ -146,7 +156,7 @@ class EdgeFlag(Message):
 class Confounds(Message):
     """What an arm's finalist is besides its shape; rates are learning rates.
 
-    decay: weight decay x the sum of all rates. momentum: SGD's, or Adam's beta1. warmup: updates before the peak.
+    decay: weight decay x the sum of all rates. momentum: SGD's, or Adam's beta1. warmup: updates before the first peak.
     differences: to the baseline, in words.
     """
 

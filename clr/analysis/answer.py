@@ -95,6 +95,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         notes=(
             *filter(None, [accounts.saved(ledger)]),
             *_notes(plan, ranked, settled),
+            *lengths.notes(plan, ladder),
             *(device_kinds.notes(plan, trials) if status == "confirmed" else ()),
             *extensions.notes(plan, trials, asked, status),
         ),

@@ -81,6 +81,51 @@ def test_the_answer_ranks_by_length_and_says_where_arms_cross() -> None:
     assert all(len(arm.values) == 3 for arm in found.arms), "shorter runs are no part of the comparison"
 
 
+def test_what_fewer_iterations_cost_is_measured_against_the_baselines_whole_runs() -> None:
+    plan = simulated.a_plan(lengths=LENGTHS, budget={"iterations": 400}, margin=0.01)
+    end = by_length(fixed=(0.80, 0.84, 0.86), cosine=(0.70, 0.87, 0.90), triangular2=(0.75, 0.855, 0.85))
+
+    found = answer("s", plan, slots(plan, end)[1])
+
+    cost = {(r.iterations, arm.arm): arm for r in found.lengths for arm in r.arms}
+    assert cost[200, "cosine"].against_whole == pytest.approx(0.01)
+    assert {key for key, arm in cost.items() if arm.sooner} == {(200, "cosine")}
+    assert all(arm.against_whole is None for (iterations, _), arm in cost.items() if iterations == 400)
+    bounds = cost[200, "triangular2"].against_whole_interval
+    assert bounds is not None and bounds.level == pytest.approx(1 - 0.05 / 6)
+    (said,) = (note for note in found.notes if note.startswith("cosine in 200"))
+    assert "against fixed in 400: +1.00 points" in said and "at once" in said
+
+
+def test_runs_that_survived_at_a_shorter_length_are_no_claim_of_fewer_iterations() -> None:
+    plan = simulated.a_plan(lengths=[0.5, 1.0], budget={"iterations": 400}, margin=0.1)
+
+    def end(slot: PlannedSlot) -> Trial:
+        trial = simulated.ended(slot)
+        short = slot.phase == "confirm" and slot.config.iterations < 400
+        if short and slot.arm == "cosine" and slot.config.seed == plan.confirm_seeds[0]:
+            return replace(trial, outcome="diverged", value=None)
+        return replace(trial, value=0.85 + 0.01 * short) if slot.phase == "confirm" else trial
+
+    found = answer("s", plan, slots(plan, end)[1])
+
+    assert {arm.arm for arm in found.lengths[0].arms if arm.sooner} == {"fixed", "triangular2"}
+
+
+def test_a_wide_interval_is_no_claim_of_fewer_iterations() -> None:
+    plan = simulated.a_plan(lengths=[0.5, 1.0], budget={"iterations": 400}, margin=0.01)
+
+    def end(slot: PlannedSlot) -> Trial:
+        trial = simulated.ended(slot)
+        noise = 0.05 * (slot.config.seed % 3) * (slot.config.iterations < 400)
+        return replace(trial, value=0.85 + noise) if slot.phase == "confirm" else trial
+
+    found = answer("s", plan, slots(plan, end)[1])
+
+    assert not any(arm.sooner for ranking in found.lengths for arm in ranking.arms)
+    assert not any("is lost" in note for note in found.notes)
+
+
 def test_a_study_of_one_length_has_no_ranking_by_length() -> None:
     plan = simulated.a_plan()
 
