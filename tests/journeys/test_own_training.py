@@ -108,8 +108,8 @@ def running(*command: str, log: Path, **environment: str) -> Iterator[subprocess
 
 def study(client: Client, task: str, **more: object) -> object:
     wanted = {
-        "task": task, "arms": ["fixed", "triangular"], "bounds": {"low": 0.01, "high": 0.1}, "trials": 1,
-        "confirm_seeds": 2, "budget": {"iterations": ITERATIONS}, **more,
+        "task": task, "bounds": {"low": 0.01, "high": 0.1}, "trials": 1, "confirm_seeds": 2,
+        "budget": {"iterations": ITERATIONS}, **more,
     }  # fmt: skip
     return client.submit(wanted)
 
@@ -133,7 +133,10 @@ def test_scripts_get_answers_from_several_workers_over_a_protected_address(
         logs = [tmp_path / f"{name}.log" for name in ("one", "two", "http")]
         wait_for(lambda: len(far.workers()) == 3, f"three workers {[log.read_text() for log in logs]}", 120)
 
-        studies = study(far, "digits-plain-torch"), study(far, "blobs", budget={"iterations": 200}, batch_size=20)
+        studies = (
+            study(far, "digits-plain-torch", arms=["triangular"]),
+            study(far, "blobs", arms=["fixed", "triangular"], budget={"iterations": 200}, batch_size=20),
+        )
         for asked in studies:
             asked.wait()
             found = asked.best()
