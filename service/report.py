@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from clr import recipe
 from clr.analysis import words
 from clr.plots import panels, svg
-from clr.resources import Answer, RangeTestResource, StudyResource, TrialResource
+from clr.resources import Answer, Bounds, RangeTestResource, Share, StudyResource, TargetRatio, TrialResource
 
 pages = Environment(loader=PackageLoader("service", "page"), autoescape=True, undefined=StrictUndefined)
 
@@ -54,6 +54,9 @@ def render(study: StudyResource, answer: Answer, range_test: RangeTestResource, 
         spec=json.dumps(study.spec, indent=2),
         percent=answer.metric == "accuracy",
         metric=partial(_metric, answer),
+        span=partial(_span, answer),
+        counted=_counted,
+        ratio=_ratio,
         trained=recipe.trained,
         tuned=recipe.tuned,
     )
@@ -133,6 +136,33 @@ def _metric(answer: Answer, value: float | None, signed: bool = False) -> str:
         return "–"
     sign = "+" if signed else ""
     return f"{100 * value:{sign}.2f}" if answer.metric == "accuracy" else f"{value:{sign}.4g}"
+
+
+def _span(answer: Answer, bounds: Bounds | None, signed: bool = False) -> str:
+    if bounds is None:
+        return "–"
+    return f"{_metric(answer, bounds.low, signed)} to {_metric(answer, bounds.high, signed)}"
+
+
+def _counted(share: Share | None) -> str:
+    """k of n with its exact interval: none in five still allows one in two.
+
+    >>> _counted(Share(count=0, of=5, interval=Bounds(low=0.0, high=0.5218, level=0.95)))
+    '0 of 5 (0 to 52 %)'
+    """
+    if share is None:
+        return "–"
+    return f"{share.count} of {share.of} ({100 * share.interval.low:.0f} to {100 * share.interval.high:.0f} %)"
+
+
+def _ratio(found: TargetRatio | None) -> str:
+    """A ratio of iterations with what it is a ratio of: where some runs ran into the budget it is another estimand."""
+    if found is None:
+        return "–"
+    if found.ratio is None:
+        return found.kind
+    around = f" ({found.interval.low:.2f} to {found.interval.high:.2f})" if found.interval else ""
+    return f"{found.ratio:.2f}{around}{'' if found.kind == 'ratio' else ', ' + found.kind}"
 
 
 def _devices(trials: Sequence[TrialResource]) -> list[str]:

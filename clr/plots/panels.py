@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from clr import schedules
 from clr.plots.curves import COLOURS, DASHES
@@ -139,6 +140,9 @@ def peak_rates(
     for edge in interval.values() if interval else ():
         ax.axvline(edge, color=INK, ls=":", lw=1)
     ax.set(xlabel="peak learning rate", ylabel=f"validation {words} (search)", xscale="log")
+    ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    ax.xaxis.set_minor_formatter("{x:g}")
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.legend(fontsize=7, ncols=2)
 
 
