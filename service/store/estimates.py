@@ -45,7 +45,7 @@ class Standing:
 
 
 def pace(database: Database, plan: Plan) -> tuple[Pace, str] | None:
-    """A plan's pace and the kind of device that has it; None until its workload was measured on a live worker's."""
+    """A plan's pace and the kind of device that has it; None until its workload was measured."""
     with database.read() as connection:
         return paces.known(connection, plan)
 

@@ -51,10 +51,12 @@ def _mixed(old: Pace | None, new: Pace) -> Pace:
 def known(connection: Connection, plan: Plan) -> tuple[Pace, str] | None:
     """A plan's pace and the kind of device that has it: the slowest of the kinds whose workers live and have the task.
 
-    None where none of them has measured it.
+    Where no such worker lives, say by day where machines work at night, it is the kind that measured last. None where
+    none of them has measured it.
     """
     kinds = workers.live_kinds(connection, plan.base.task)
-    query = select(paces).where(paces.c.workload == cost.workload(plan.base), paces.c.device_kind.in_(kinds))
+    query = select(paces).where(paces.c.workload == cost.workload(plan.base)).order_by(paces.c.measured_at.desc())
+    query = query.where(paces.c.device_kind.in_(kinds)) if kinds else query.limit(1)
     found = [
         (Pace(iteration_seconds=row.iteration_seconds, evaluation_seconds=row.evaluation_seconds), row.device_kind)
         for row in connection.execute(query)

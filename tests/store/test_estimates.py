@@ -2,6 +2,7 @@
 
 import pytest
 from builders import FACTS, a_lease, a_study, a_worker, done, finish, lease, report
+from sqlalchemy import update
 
 from clr.errors import InvalidSpec
 from clr.plan import Plan, cost, make
@@ -9,6 +10,7 @@ from clr.protocol import Pace, Report
 from clr.spec import parse
 from service.store import estimates, paces, pauses, reports, studies
 from service.store.estimates import accepted, hold
+from service.store.schema import workers
 
 
 def plan_of(database, study):
@@ -132,6 +134,26 @@ def test_the_slowest_kind_whose_workers_live_is_reckoned_with(database):
         )  # fmt: skip
 
     assert estimates.of_plan(database, plan).seconds == pytest.approx(8.0)
+
+
+def test_while_no_worker_lives_the_kind_that_measured_last_is_reckoned_with(database):
+    study, worker = a_study(database), a_worker(database)
+    plan = plan_of(database, study)
+    with database.write() as connection:
+        paces.insert_or_update(
+            connection,
+            paces.paces,
+            [{"workload": cost.workload(plan.base), "device_kind": "of last year", "iteration_seconds": 9.0,
+              "evaluation_seconds": 0.0, "measured_at": 0}],
+        )  # fmt: skip
+    assert estimates.of_plan(database, plan) is None, "the worker that lives has not measured it"
+
+    measure(database, worker, a_lease(database, worker), 0.01)
+    with database.write() as connection:
+        connection.execute(update(workers).values(last_seen=workers.c.last_seen - 86_400_000))
+
+    assert estimates.of_plan(database, plan).seconds == pytest.approx(8.0)
+    assert estimates.pace(database, plan)[1] == "cpu"
 
 
 def test_an_estimate_above_the_limit_is_refused_in_words_and_numbers():
