@@ -25,6 +25,7 @@ SPEC: dict[str, Any] = {
     "budget": {"epochs": 40},
     "trials": 12,
     "confirm_seeds": 10,
+    "lengths": [0.5, 1.0],
 }
 WORKERS = 2
 

@@ -166,14 +166,18 @@ def lengths(ax: Axes, answer: Answer) -> None:
         found = [(ranking.iterations, arm) for ranking in answer.lengths for arm in ranking.arms if arm.arm == name]
         if not found:
             continue
-        at, means = [iterations for iterations, _ in found], [factor * arm.mean for _, arm in found]
-        ax.plot(at, means, marker="o", ms=4, lw=1.4, label=name, **style)
+        means = [factor * arm.mean for _, arm in found]
+        ax.plot([iterations for iterations, _ in found], means, marker="o", ms=4, lw=1.4, label=name, **style)
         for iterations, arm in found:
             if arm.interval:
                 ends = [factor * arm.interval.low, factor * arm.interval.high]
                 ax.plot([iterations, iterations], ends, color=style["color"], lw=1, alpha=0.5)
     for crossing in answer.crossings:
         ax.axvline(crossing.iterations, color=INK, ls=":", lw=1)
+    at = [ranking.iterations for ranking in answer.lengths]
+    ax.set_xscale("log")  # crossings are interpolated on this scale
+    ax.set_xticks(at, [str(iterations) for iterations in at])
+    ax.minorticks_off()
     ax.set(xlabel="length of the run [iterations]", ylabel=f"test {words}")
     ax.legend(fontsize=7, ncols=2)
 

@@ -25,6 +25,7 @@ from clr.analysis import intervals
 from clr.resources import Answer
 
 ROOT = Path(__file__).parents[2]
+FIGURES = ("schedules", "range-test", "curves", "confirmed", "differences", "peak-rates", "lengths", "tuning")
 FRESH_SEEDS = (11, 12, 13, 14, 15)
 
 
@@ -41,7 +42,7 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         started = time.monotonic()
         command = [sys.executable, "-m", "clr.cli", "demo", "--json", "--data", str(folder)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=CLEAN, timeout=175)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=CLEAN, timeout=280)
         self.seconds = time.monotonic() - started
         assert done.returncode == 0, done.stderr[-3000:]
         self.talk = done.stderr
@@ -84,7 +85,8 @@ def test_it_draws_one_picture(demo: Demo) -> None:
 def test_it_writes_the_report(demo: Demo) -> None:
     report = (demo.folder / "report.html").read_text()
 
-    assert demo.answer.sentence.split(":")[0] in report and report.count("<svg") == 7
+    assert demo.answer.sentence.split(":")[0] in report and report.count("<svg") == 8
+    assert report.count('id="figure-') == 8 and all(f'id="figure-{name}"' in report for name in FIGURES)
 
 
 def test_its_best_schedule_retrained_by_a_plain_script_gives_each_reported_value(demo: Demo) -> None:
