@@ -21,10 +21,15 @@ UNWRAPPED = 1000
 
 def data(value: RenderableType) -> None:
     """Shows a result on stdout; unwrapped where it is neither a terminal nor told its width (COLUMNS)."""
-    console = Console()
+    console = _console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = UNWRAPPED
     console.print(value, soft_wrap=isinstance(value, str), crop=False)  # a snippet's lines stay whole
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A console that shows text as it is: code, names and reasons hold brackets, which are no markup."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def document(value: BaseModel | list[Any]) -> None:
@@ -41,7 +46,7 @@ def talk(said: RenderableType) -> None:
     if isinstance(said, str):
         sys.stderr.write(said + "\n")
     else:
-        Console(stderr=True).print(said)
+        _console(stderr=True).print(said)
     sys.stderr.flush()
 
 
@@ -57,7 +62,7 @@ def confirmed(question: str) -> bool | None:
 @contextmanager
 def watching() -> Iterator[Callable[[StudyResource], None]]:
     """Shows a study's progress on stderr: live bars on a terminal, else a line whenever something has changed."""
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     if not console.is_terminal:
         said: list[str] = []
 
