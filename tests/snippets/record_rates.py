@@ -4,6 +4,7 @@ Standard input: {"library": name, "scripts": {label: text}}. It stands outside o
 hook before each `optimizer.step()`, and the functions through which Keras and optax apply a rate.
 """
 
+import gc
 import json
 import os
 import sys
@@ -65,6 +66,7 @@ def run(text: str) -> list[float] | str:
         return traceback.format_exc()
     if "jax" in sys.modules:
         sys.modules["jax"].effects_barrier()
+    gc.freeze()  # some collect garbage after every run: what a library consists of need not be gone through again
     return list(RATES)
 
 
