@@ -12,9 +12,12 @@ from worker.availability import Availability
 from worker.hours import Hours
 from worker.run import Options, run
 
-service, checkpoints, hours, clock = sys.argv[1:]
-logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-availability = Availability(Hours.parse(hours), now=lambda: datetime.fromisoformat(Path(clock).read_text()), pause=0.05)
-tasks = (str(Path(__file__).with_name("trouble.py")),)
-with Client(service, retries=0) as client:
-    sys.exit(run(client, Options(checkpoints=checkpoints, tasks=tasks, availability=availability)))
+if __name__ == "__main__":  # tests collect doctests by importing it
+    service, checkpoints, hours, clock = sys.argv[1:]
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    availability = Availability(
+        Hours.parse(hours), now=lambda: datetime.fromisoformat(Path(clock).read_text()), pause=0.05
+    )
+    tasks = (str(Path(__file__).with_name("trouble.py")),)
+    with Client(service, retries=0) as client:
+        sys.exit(run(client, Options(checkpoints=checkpoints, tasks=tasks, availability=availability)))
