@@ -67,12 +67,18 @@ def rows(report: str, heading: str) -> list[list[str]]:
 def test_search_best_confirmed_and_shrinkage_stand_side_by_side(report: str) -> None:
     names, *arms = rows(report, "Each arm by itself")
 
-    assert names[1:4] == ["search best (validation)", "confirmed (validation)", "shrinkage"]
-    assert names[5] == "one new run, 95 %"
+    assert names[2:5] == ["search best (validation)", "confirmed (validation)", "shrinkage"]
+    assert names[6] == "one new run, 95 %"
     for arm in arms:
-        assert float(arm[1]) - float(arm[2]) == pytest.approx(float(arm[3]), abs=0.011)
-        assert re.fullmatch(r"[\d.]+ to [\d.]+", arm[5]) and arm[6] == "0 of 3 (0 to 71 %)"
+        assert float(arm[2]) - float(arm[3]) == pytest.approx(float(arm[4]), abs=0.011)
+        assert re.fullmatch(r"[\d.]+ to [\d.]+", arm[6]) and arm[7] == "0 of 3 (0 to 71 %)"
     assert re.search(r"on 2 final seeds, which the choice never saw: [\d.]+ ", report)
+
+
+def test_what_was_searched_in_each_arm_is_named(report: str) -> None:
+    searched = {row[0]: row[1] for row in rows(report, "Each arm by itself")[1:]}
+
+    assert searched == {"fixed": "peak_lr", "cosine": "peak_lr, ratio", "triangular2": "peak_lr, ratio, cycles"}
 
 
 def test_shorter_runs_are_set_against_the_baselines_whole_ones(report: str) -> None:

@@ -1,5 +1,7 @@
 """A user's side over a real server: submit, look, stop, delete, take the answer."""
 
+import json
+
 import pytest
 
 SPEC = {
@@ -74,6 +76,36 @@ def test_nan_and_infinity_are_refused_by_field(http):
     answer = http.post("/v1/studies", content=body, headers={"Content-Type": "application/json"})
 
     assert {"/target", "/arms/0/fixed/lr", "/task/options/noise"} <= pointers(answer)
+
+
+@pytest.mark.parametrize(("changes", "pointer", "words"), [
+    ({"margin": float("nan")}, "/margin", "finite"),
+    ({"margin": float("inf")}, "/margin", "finite"),
+    ({"looks": [2, 5], "confirm_seeds": 3}, "/looks", "must be at all 3 confirm_seeds, got 5"),
+    ({"lengths": [0, 1.0]}, "/lengths/0", "greater than 0"),
+    ({"lengths": [1e-9, 1.0]}, "/lengths", "less than one"),
+    ({"arms": ["fixed"] * 10_000}, "/arms", "at most 64"),
+    ({"replicates": 10**9}, "/replicates", "less than or equal to 100"),
+    ({"pruner": "hyperband"}, "/pruner", "median"),
+])  # fmt: skip
+def test_an_absurd_study_gets_one_clear_error_and_changes_nothing(http, changes, pointer, words):
+    before = http.get("/v1/studies?limit=1").json()["items"]
+
+    body = json.dumps({**SPEC, **changes})  # NaN and Infinity included: a client may send them
+    refused = http.post("/v1/studies", content=body, headers={"Content-Type": "application/json"})
+
+    assert pointers(refused) == {pointer}
+    (error,) = refused.json()["errors"]
+    assert words in error["detail"]
+    assert http.get("/v1/studies?limit=1").json()["items"] == before
+
+
+def test_ten_thousand_arms_with_names_are_more_than_a_body_may_hold(http):
+    arms = [{"family": "fixed", "name": f"arm-{k}"} for k in range(10_000)]
+
+    refused = http.post("/v1/studies", json={**SPEC, "arms": arms})
+
+    assert refused.status_code == 413 and "256 KiB" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("document", [[], "digits", 7, False, {}])
