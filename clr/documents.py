@@ -42,3 +42,8 @@ def parse(text: str, *, json: bool = False) -> Any:
         one of UNREADABLE: it is neither JSON nor YAML.
     """
     return json_format.loads(text) if json else yaml.load(text, _Loader)
+
+
+def why(error: Exception) -> str:
+    """What one of UNREADABLE says, without the path that whoever reports it names anyway."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

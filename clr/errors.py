@@ -55,13 +55,16 @@ class InvalidSchedule(ClrError, ValueError):
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong with a document. `pointer` is a JSON pointer (RFC 6901), e.g. "/arms/2/fixed/max_lr"."""
+    """One thing wrong with a document.
+
+    `pointer` is a JSON pointer (RFC 6901), e.g. "/arms/2/fixed/max_lr"; "" for the document as a whole.
+    """
 
     pointer: str
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.pointer or '/'}: {self.detail}"
+        return f"{self.pointer}: {self.detail}" if self.pointer else self.detail
 
 
 class InvalidSpec(ClrError, ValueError):

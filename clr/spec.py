@@ -303,11 +303,15 @@ def field_errors(error: ValidationError) -> list[FieldError]:
         if len(location) > 1 and location[-1] in ("float", "int", "bool", "str"):
             location.pop()  # the branch of a union
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)
-        detail = item["msg"].removeprefix("Value error, ")
+        detail = _PLAINLY.get(item["type"]) or item["msg"].removeprefix("Value error, ")
         if item["type"] not in ("missing", "extra_forbidden", "value_error"):
             detail += f", got {_short(item['input'])}"
         found[pointer] = f"{found[pointer]}; or: {detail}" if pointer in found else detail
     return [FieldError(pointer, detail) for pointer, detail in found.items()]
+
+
+_PLAINLY = {"missing": "is missing", "extra_forbidden": "there is no such field"}
+"""Pydantic's words, where they are about its models and not about what somebody wrote."""
 
 
 def _short(value: object) -> str:

@@ -20,4 +20,4 @@ def read(path: Path) -> Any:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
         return documents.parse(text, json=path.suffix == ".json")
     except documents.UNREADABLE as error:
-        raise InvalidSpec([FieldError("", f"can't read the spec in {path}: {error}")]) from None
+        raise InvalidSpec([FieldError("", f"can't read the spec in {path}: {documents.why(error)}")]) from None

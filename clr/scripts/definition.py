@@ -164,7 +164,7 @@ def load(path: Path, command: str = "") -> TaskDefinition:
     try:
         found = documents.parse(path.read_text(encoding="utf-8"), json=path.suffix == ".json")
     except documents.UNREADABLE as error:
-        raise InvalidSpec([FieldError("", f"can't read the task in {path}: {error}")]) from None
+        raise InvalidSpec([FieldError("", f"can't read the task in {path}: {documents.why(error)}")]) from None
     if not isinstance(found, dict):
         raise InvalidSpec([FieldError("", f"{path} must hold a task's keys (name, command, metric, ...)")])
     if command:

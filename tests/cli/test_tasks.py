@@ -36,7 +36,7 @@ def test_a_wrong_task_file_is_refused_by_field_and_nothing_is_written(tmp_path: 
     refused = clr(tmp_path, "add", str(tmp_path / "task.yaml"))
 
     assert refused.returncode == exits.USAGE
-    assert refused.stderr == "clr: /metric: Field required\n"
+    assert refused.stderr == "clr: /metric: is missing\n"
     assert not (tmp_path / "added").exists()
 
 

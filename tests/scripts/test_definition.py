@@ -131,10 +131,10 @@ def test_training_options_that_a_script_would_not_see_are_refused(folder: Path) 
 @pytest.mark.parametrize(
     ("changes", "pointer", "said"),
     [
-        ({"name": "-"}, "/name", "Field required"),
+        ({"name": "-"}, "/name", "is missing"),
         ({"name": "a b"}, "/name", "should match pattern"),
         ({"name": "digits"}, "/name", "is a built-in task"),
-        ({"colour": 1}, "/colour", "Extra inputs"),
+        ({"colour": 1}, "/colour", "no such field"),
         ({"metric": "lr"}, "/metric", "is a key of the report itself"),
         ({"direction": "up"}, "/direction", "'maximize' or 'minimize'"),
         ({"updates_per_epoch": "-"}, "", "give exactly one of updates_per_epoch and iterations"),

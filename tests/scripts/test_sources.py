@@ -69,7 +69,7 @@ def test_a_broken_added_task_is_left_out_and_said(tmp_path: Path, capsys: pytest
     sources.load([])
 
     assert "mine" in registry.names() and "broken" not in registry.names()
-    assert "broken.yaml is left out: /metric: Field required" in capsys.readouterr().err
+    assert "broken.yaml is left out: /metric: is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("files", "command"), [([], "x"), (["a", "b"], "x")])
