@@ -179,7 +179,9 @@ def _scope(plan: Plan, made: Decision) -> str:
     chosen = (
         f" of {len(plan.arms)} arms the {len(made.names)} finalists of the search;" if plan.confirm != "all" else ""
     )
+    own = plan.facts.updates_per_epoch is not None
+    trained = f"the script of {plan.facts.name}" if own else f"{plan.base.model} on {plan.facts.name}"
     return (
-        f"({seeds},{chosen} {plan.iterations:,} iterations of {plan.base.model} on {plan.facts.name}; "
+        f"({seeds},{chosen} {plan.iterations:,} iterations of {trained}; "
         f"{'each family as tuned by this budget' if plan.replicates > 1 else 'these configurations only'}{spread}.)"
     )

@@ -11,6 +11,8 @@ from rich.text import Text
 from clr.cli.figures import ABSENT, duration
 from clr.turns import PlanResource, Queue, Turn
 
+SCRIPT = "script"
+"""The model of a task that trains itself (`clr.scripts.definition.MODEL`)."""
 UNKNOWN = "device time unknown until measured: 50 iterations and one evaluation first"
 
 
@@ -29,7 +31,8 @@ def plan(found: PlanResource) -> RenderableType:
 
 def total(found: PlanResource) -> str:
     """The plan in one line."""
-    what = f"Plan: {found.trials:,} trials, {found.iterations:,} iterations of {found.model} on {found.task}"
+    trained = f"the script of {found.task}" if found.model == SCRIPT else f"{found.model} on {found.task}"
+    what = f"Plan: {found.trials:,} trials, {found.iterations:,} iterations of {trained}"
     if found.estimated_seconds is None:
         return f"{what}; {UNKNOWN}."
     return f"{what}; about {duration(found.estimated_seconds)} of device time, measured on {found.device_kind}."

@@ -55,7 +55,7 @@ def _task(spec: StudySpec, known: Sequence[str]) -> Iterator[FieldError]:
         yield FieldError(
             "/task",
             f"no worker announced a task {spec.task.name!r}; announced: {names}. "
-            "A worker announces its tasks when it starts: clr worker --tasks MODULE.",
+            "A worker announces its tasks when it starts: clr worker --tasks FILE (a task file or module).",
         )
 
 

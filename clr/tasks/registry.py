@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clr.tasks.self_trained import SelfTrained
 
 GROUP = "clr.tasks"
+_HOW = f"Yours becomes one by --tasks FILE, by `clr tasks add task.yaml`, or by an entry point of the group {GROUP}."
 
 _BUILT_IN = {
     "digits": "clr.tasks.digits:Digits",
@@ -107,7 +108,7 @@ def _targets() -> dict[str, str | SelfTrained]:
 def _load(name: str) -> type[Task] | SelfTrained:
     targets = _targets()
     if name not in targets:
-        raise UnknownName("task", name, names(), hint=f"A task is announced by the entry point group {GROUP}.")
+        raise UnknownName("task", name, names(), hint=_HOW)
     target = targets[name]
     if not isinstance(target, str):
         return target

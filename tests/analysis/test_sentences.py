@@ -170,3 +170,11 @@ def test_every_verdict_carries_action_scope_number_of_seeds_and_interval() -> No
         assert ("these configurations only" in text) == (plan.replicates == 1)
         assert re.search(r"simultaneous [\d.]+ % interval|\(at [\d.]+ %\)|the same value", text), text
         assert found.recommended is not None and found.recommended in text.partition(": it has")[0]
+
+
+def test_a_task_that_trains_itself_is_called_its_script() -> None:
+    plan, trials = studied(0)
+    facts = plan.facts.model_copy(update={"name": "mine", "updates_per_epoch": 17})
+    scripted = plan.model_copy(update={"facts": facts})
+
+    assert " iterations of the script of mine; " in answer("s", scripted, trials).sentence

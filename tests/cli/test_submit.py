@@ -13,9 +13,11 @@ from collections.abc import Iterator
 import pytest
 from serving import CLEAN, serving
 
-from clr.cli import exits
+from clr.cli import exits, turns
 from clr.client import Client
 from clr.protocol import Device, LeaseRequest, Pace, Registration, Report, Reports, TaskFacts
+from clr.scripts.definition import MODEL
+from clr.turns import PlanResource
 
 FACTS = TaskFacts(
     name="toy", metric="accuracy", direction="maximize", train_size=1000, validation_size=200, test_size=200,
@@ -145,3 +147,12 @@ def test_the_queue_is_listed_in_order_and_says_when_mine_starts(clr, spec, monke
     assert "Place 2. Before it stands 1 study, which needs about 0.444 device hours more" in clr("queue", mine).stdout
     turns = json.loads(clr("queue", "--json").stdout)["turns"]
     assert [turn["study"] for turn in turns[:2]] == [first, mine]
+
+
+def test_the_plan_of_a_task_that_trains_itself_speaks_of_its_script():
+    found = PlanResource(
+        task="mine", model=MODEL, trials=8, iterations=800, evaluations=160, work=(), estimated_seconds=None,
+        device_kind=None, max_device_hours=8,
+    )  # fmt: skip
+
+    assert turns.total(found).startswith("Plan: 8 trials, 800 iterations of the script of mine; ")

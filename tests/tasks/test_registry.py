@@ -48,7 +48,7 @@ print(sorted(m for m in sys.modules if m.split(".")[0] in {"torch", "torchvision
 
 
 def test_an_unknown_task_is_refused_with_the_known_names() -> None:
-    with pytest.raises(UnknownName, match=r"no task 'digit'. Known: .*digits, .*image-folder"):
+    with pytest.raises(UnknownName, match=r"no task 'digit'. Known: .*digits, .*image-folder.*clr tasks add"):
         make("digit")
 
 
