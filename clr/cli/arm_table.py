@@ -167,7 +167,7 @@ def cut(text: str, width: int) -> str:
 
 def _caption(found: Answer) -> str:
     if found.status != "confirmed":
-        return f"not confirmed: validation {found.metric}, the best of several search trials each, so flattering"
+        return f"not confirmed: validation {found.metric}, the best of several trials, so flattering"
     unit = " in percent" if found.metric == "accuracy" else ""
     split = found.settings.confirmed_on if found.settings is not None else "test"
     return f"{split} {found.metric}{unit}; the intervals of all differences hold at once, in {100 * found.level:.3g} %"

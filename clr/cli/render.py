@@ -78,8 +78,10 @@ def studies(rows: Iterable[StudySummary]) -> RenderableType:
 
 
 def tasks(rows: Iterable[TaskResource]) -> RenderableType:
-    """A list of tasks, one a line."""
-    table = _list("task", "metric", "train/validation/test", "models", "options", "live workers")
+    """A list of tasks, one a line. `examples`: training, validation, test. `workers`: the live ones that have it."""
+    table = _list("task", "metric", "examples", "models", "options", "workers")
+    table.padding, table.pad_edge = (0, 1, 0, 0), False
+    table.columns[2].no_wrap, table.columns[3].width = True, 19  # on 80 columns no number and no model is cut
     for row in rows:
         sizes = "/".join(str(size or ABSENT) for size in (row.train_size, row.validation_size, row.test_size))
         sizes = sizes if row.fixed else "by options"
@@ -88,7 +90,7 @@ def tasks(rows: Iterable[TaskResource]) -> RenderableType:
     return table if table.row_count else Text("No task yet: a worker announces its tasks when it starts (clr worker).")
 
 
-def _some(names: Sequence[str], shown: int = 4) -> str:
+def _some(names: Sequence[str], shown: int = 2) -> str:
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from clr.cli import render
-from clr.resources import Counts, PhaseProgress, StudyResource
+from clr.resources import Counts, PhaseProgress, StudyResource, TaskResource
 
 
 def shown(value, width=140) -> str:
@@ -51,3 +51,20 @@ def test_a_cancelled_study_s_line_and_bars_say_how_many_trials_were_given_up():
 
     assert render.line(study) == "s1: cancelled, 4 of 10 trials over, 6 cancelled"
     assert "4/10" in shown(render.progress(study)) and "1 diverged, 6 cancelled" in shown(render.progress(study))
+
+
+def test_on_eighty_columns_no_name_and_no_number_of_a_task_is_cut():
+    images = TaskResource(
+        name="fashion-mnist", metric="accuracy", direction="maximize", train_size=65931, validation_size=7326,
+        test_size=26032, models=("alexnet", "caffe-cifar10-full", "mlp"), default_model="mlp", live=2,
+        input_shape=(1, 28, 28), classes=10,
+        options_schema={"properties": {key: {} for key in ("path", "size", "max_images", "augment")}},
+    )  # fmt: skip
+
+    lines = shown(render.tasks([images]), width=80).splitlines()
+
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    assert all(
+        any(word in line for line in lines)
+        for word in ("fashion-mnist", "65931/7326/26032", "caffe-cifar10-full", "max_images")
+    )
