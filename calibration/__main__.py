@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 
-from calibration import comparisons, figures, permutations, real_null, target_times, whole_answers
+from calibration import (
+    comparisons,
+    confirm_options,
+    figures,
+    permutations,
+    real_null,
+    search_null,
+    target_times,
+    whole_answers,
+)
 from calibration.chance import SEED, cores
 from calibration.figures import Section
 
@@ -26,7 +35,8 @@ class Sizes:
 
     Attributes:
         tables: with a promise. told: without one. times: to a target. curves: that reach one.
-        answers: whole ones. final: with final seeds. permuted: whole ones under permutations.
+        answers: whole ones. final: with final seeds. options: with other options of confirm. permuted: whole ones
+            under permutations. searched: whole ones with each sampler.
         trained: on digits, each name with seeds of its own. shared: with the same seeds.
     """
 
@@ -36,7 +46,9 @@ class Sizes:
     curves: int = 1_000
     answers: int = 2_000
     final: int = 2_000
+    options: int = 1_000
     permuted: int = 200
+    searched: int = 20
     trained: int = 200
     shared: int = 10
 
@@ -50,9 +62,13 @@ def sections(pool: Executor, sizes: Sizes) -> Iterator[Section]:
         lambda: whole_answers.final_seeds(pool, sizes.final),
         lambda: whole_answers.looks(pool, sizes.answers),
         lambda: whole_answers.replicates(pool, sizes.answers),
+        lambda: confirm_options.finalists(pool, sizes.options),
+        lambda: confirm_options.lengths(pool, sizes.options),
         lambda: permutations.permutations(pool, sizes.permuted),
+        lambda: search_null.search_null(pool, sizes.searched),
         lambda: target_times.target_times(pool, sizes.times),
         lambda: target_times.whole_path(pool, sizes.curves),
+        lambda: confirm_options.targets(pool, sizes.curves),
         lambda: comparisons.told(pool, sizes.told),
         lambda: whole_answers.diverging(pool, sizes.answers),
         lambda: real_null.real_null(pool, sizes.trained, sizes.shared),

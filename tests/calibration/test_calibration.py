@@ -11,10 +11,12 @@ import pytest
 from calibration import (
     chance,
     comparisons,
+    confirm_options,
     figures,
     independent_rule,
     permutations,
     real_null,
+    search_null,
     target_times,
     whole_answers,
 )
@@ -102,6 +104,33 @@ def test_diverging_runs_are_lost_and_counted() -> None:
 
 def test_searches_that_differ_do_not_make_winners_of_replicated_families(pool: Executor) -> None:
     assert all(line.held for line in whole_answers.replicates(pool, 60).lines)
+
+
+def test_a_constant_rate_written_in_three_ways_is_searched_alike_and_ties(pool: Executor) -> None:
+    found = search_null.search_null(pool, 1)
+
+    assert [told.held for told in found.lines] == [True] * 5
+
+
+def test_a_rate_that_is_not_constant_does_not_tie() -> None:
+    decays = {**search_null.ARMS[2], "fixed": {"ratio": 0.5}}
+
+    assert search_null.count(Chunk("random", 0, 1), (*search_null.ARMS[:2], decays))["tie"] == 0
+
+
+def test_finalists_that_the_search_picked_by_luck_keep_every_promise(pool: Executor) -> None:
+    assert all(told.held for told in confirm_options.finalists(pool, 25).lines)
+
+
+def test_shorter_runs_that_lose_the_margin_are_seldom_said_to_lose_less(pool: Executor) -> None:
+    assert all(told.held for told in confirm_options.lengths(pool, 25).lines)
+
+
+def test_a_target_is_set_by_runs_that_are_not_compared(pool: Executor) -> None:
+    found = confirm_options.targets(pool, 50)
+
+    assert all(told.held is not False for told in found.lines)
+    assert 0 < confirm_options.count_targets(Chunk("some", 0, 50))["given"] < 50
 
 
 def test_curves_that_cross_a_target_give_the_ratio_of_their_times(pool: Executor) -> None:
