@@ -27,7 +27,7 @@ def made(**changes: object) -> tuple[StudySpec, Plan]:
         ({"trials": -1}, "/trials", "greater than or equal to 0"),
         ({"trials": 1.5}, "/trials", "valid integer"),
         ({"confirm_seeds": 1001}, "/confirm_seeds", "less than or equal to 1000"),
-        ({"trials": 4, "seeds": 2}, "/seeds", "not permitted"),
+        ({"trials": 4, "seeds": 2}, "/seeds", "no such field"),
         ({"trials": 4, "peak_lr": {"low": 1.0, "high": 0.1}}, "/peak_lr", "must be below high"),
         ({"trials": 4, "peak_lr": {"low": float("nan"), "high": 0.1}}, "/peak_lr/low", "got nan"),
         ([4], "", "valid dictionary"),
