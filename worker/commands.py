@@ -78,7 +78,8 @@ def worker(
 ) -> None:
     """Train trials for the service until told to stop.
 
-    SIGTERM or Ctrl-C: writes a checkpoint, gives the slot back and ends; a second one ends at once.
+    SIGTERM or Ctrl-C: writes a checkpoint, gives the slot back and ends; a second one ends at once. What it does is
+    said on standard error; it has no result to print, so it takes no --json.
 
     Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 the training child does not start, 4 the token is missing or
     wrong, 5 service and worker speak different versions, 6 the service could not be reached for --max-offline.

@@ -38,7 +38,7 @@ def command(parse: Parse) -> Callable[..., None]:
         """Write a systemd user unit that runs this worker; takes every option of `clr worker`.
 
         The token (--token-file, CLR_TOKEN or CLR_TOKEN_FILE) never stands in the unit: one from CLR_TOKEN is kept in a
-        file that only its owner may read.
+        file that only its owner may read. It prints the unit's path (the unit, with --print) and takes no --json.
         """
         if not _NAME.fullmatch(name):
             raise typer.BadParameter(f"must be letters, digits, '_', '.' and '-', got {name!r}", param_hint="--name")

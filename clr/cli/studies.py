@@ -100,7 +100,10 @@ def export(
     service: Service = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Write a study's trials, curves or the finalists' rate traces as CSV, JSON or Parquet."""
+    """Write a study's trials, curves or the finalists' rate traces as CSV, JSON or Parquet.
+
+    It takes no --json: with --format json the table itself is JSON.
+    """
     with client(service, token_file) as asked:
         content = asked.study(study).export(table, form)
     if output is None:

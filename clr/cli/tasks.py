@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def tasks(context: typer.Context, service: Service = None, token_file: TokenFile
 def add(
     file: Annotated[Path, typer.Argument(help="Task file: name, command, metric, direction, ... in YAML.")],
     command: Annotated[str, typer.Option(help="Takes the place of the file's command.")] = "",
+    json: Json = False,
 ) -> None:
     """Make a script of yours a task of every worker that you start from now on.
 
@@ -40,15 +42,20 @@ def add(
 
     task = definition.load(file, command)
     where = added.add(task)
+    if json:
+        terminal.data(dumps({"name": task.name, "file": str(where)}))
     terminal.talk(f"{task.name} is a task of the workers that start from now on; written to {where}")
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(help="The task's name.")]) -> None:
+def remove(name: Annotated[str, typer.Argument(help="The task's name.")], json: Json = False) -> None:
     """Take an added task away; workers that run keep it until they end."""
     from clr.scripts import added
 
-    terminal.talk(f"Removed {added.remove(name)}")
+    file = added.remove(name)
+    if json:
+        terminal.data(dumps({"name": name, "file": str(file)}))
+    terminal.talk(f"Removed {file}")
 
 
 @app.command()

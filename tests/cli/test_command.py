@@ -51,6 +51,15 @@ def test_a_command_s_summary_is_its_first_line_of_help(name):
     assert command.load(name, source).help.strip().splitlines()[0] == source.summary
 
 
+@pytest.mark.parametrize("name", sorted(command.sources()))
+def test_every_command_prints_json_or_says_why_not(name):
+    loaded = command.load(name, command.sources()[name])
+
+    for one in (loaded, *getattr(loaded, "commands", {}).values()):
+        offered = {flag for option in one.params for flag in option.opts}
+        assert "--json" in offered or "takes no --json" in " ".join(one.help.split()), one.name
+
+
 def test_an_unknown_command_is_a_usage_error_that_suggests_one():
     refused = clr("tusks")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -49,3 +50,11 @@ def test_a_removed_task_is_gone_and_an_unknown_one_is_named(tmp_path: Path) -> N
 
     assert refused.returncode == exits.NOT_FOUND
     assert "No task 'mine' was added" in refused.stderr
+
+
+def test_json_names_the_task_and_its_file(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(TASK)
+    kept = {"name": "mine", "file": str(tmp_path / "added" / "mine.yaml")}
+
+    assert json.loads(clr(tmp_path, "add", str(tmp_path / "task.yaml"), "--json").stdout) == kept
+    assert json.loads(clr(tmp_path, "remove", "mine", "--json").stdout) == kept
