@@ -63,6 +63,7 @@ def sections(pool: Executor, sizes: Sizes) -> Iterator[Section]:
         lambda: whole_answers.looks(pool, sizes.answers),
         lambda: whole_answers.replicates(pool, sizes.answers),
         lambda: confirm_options.finalists(pool, sizes.options),
+        lambda: confirm_options.extensions(pool, sizes.options),
         lambda: confirm_options.lengths(pool, sizes.options),
         lambda: permutations.permutations(pool, sizes.permuted),
         lambda: search_null.search_null(pool, sizes.searched),

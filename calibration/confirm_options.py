@@ -1,25 +1,30 @@
-"""What a spec asks of confirm beside seeds: finalists, shorter lengths, a target that the baseline sets."""
+"""What a spec asks of confirm beside seeds: finalists, extensions, shorter lengths, a target."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 
 import numpy as np
 
 from calibration.chance import Chunk, Tally, chunks, tally
-from calibration.figures import Section, covered, covered_at_least, errors, errors_at_most, exact, share
+from calibration.figures import Section, band, covered, covered_at_least, errors, errors_at_most, exact, share
 from calibration.populations import ARMS, SEEDS, Floats, Population
-from calibration.whole_answers import CENTRE, CHUNK, NAMES, SD, ended, plan_of, played, said, trial_of
+from calibration.whole_answers import CENTRE, CHUNK, NAMES, SD, ended, plan_of, played, said, spec_of, trial_of
+from clr import plan as plans
 from clr.analysis.answer import answer
 from clr.analysis.stages import MOST_FINALISTS
 from clr.plan import Plan, PlannedSlot
+from clr.resources import Answer
 from clr.results import Evaluation, Trial
+from clr.spec import Extension
 from clr.tasks.facts import DIGITS
 
+LOOKED_AT, MOST_FALSE = 4, 0.0875
+"""Arms of an extended study; the error of a planned look and two that were not: 5 + 2.5 + 1.25 %."""
 LENGTH_ARMS, SHORT = 3, 0.5
 MARGIN = 0.5
 """Of the studies of two lengths [sd of a run]; every arm's shorter runs lose exactly this."""
@@ -61,6 +66,40 @@ def _searched(end: Callable[[PlannedSlot], Trial], luck: Mapping[str, float]) ->
         return trial_of(slot, CENTRE + SD * luck[slot.arm]) if slot.phase == "search" else end(slot)
 
     return ends
+
+
+def extensions(pool: Executor, studies: int) -> Section:
+    """A study that is extended whatever it said: looks that nobody planned."""
+    found = tally(pool, count_extensions, chunks("extensions", studies, CHUNK))
+    of = found["studies"]
+    lines = (
+        share("at the first look some arm is shown to differ from the baseline (false)", found["shown first"], of),
+        share("at one look or another (false)", found["shown"], of, high=MOST_FALSE + band(of)),
+        errors_at_most("the last answer shows some difference (false)", found["shown last"], of),
+    )
+    heading = f"Whole path, extended twice by {SEEDS} seeds; {LOOKED_AT} identical arms, {SEEDS} seeds at first"
+    return Section(heading, lines)
+
+
+def count_extensions(chunk: Chunk) -> Tally:
+    rng, found = chunk.rng(), Counter[str](studies=chunk.studies)
+    population = Population(means=(0.0,) * LOOKED_AT, sds=(1.0,) * LOOKED_AT, seeds=3 * SEEDS)
+    for k, table in enumerate(population.tables(rng, chunk.studies)):
+        shown = ["shown" in said(made) for made in _extended(table, chunk.first + k)]
+        found.update({"shown first": shown[0], "shown": any(shown), "shown last": shown[-1]})
+    return found
+
+
+def _extended(table: Floats, seed: int) -> Iterator[Answer]:
+    """The answers before, between and after two extensions."""
+    spec = spec_of(NAMES[:LOOKED_AT], seed)
+    plan = plans.make(spec, DIGITS)
+    trials = played(plan, ended(plan, table))
+    yield answer("calibration", plan, trials)
+    for _ in range(2):
+        plan = plans.extended(plan, spec, Extension(confirm_seeds=SEEDS), None)
+        trials = played(plan, ended(plan, table), trials)
+        yield answer("calibration", plan, trials)
 
 
 def lengths(pool: Executor, studies: int) -> Section:

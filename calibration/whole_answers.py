@@ -24,7 +24,7 @@ from clr.analysis.answer import answer
 from clr.plan import Plan, PlannedSlot
 from clr.resources import Answer
 from clr.results import Evaluation, Trial
-from clr.spec import parse
+from clr.spec import StudySpec, parse
 from clr.tasks.facts import DIGITS
 
 CENTRE, SD = 0.9, 0.01
@@ -38,6 +38,10 @@ WINNERS = ("use it", "keep your baseline")
 
 
 def plan_of(names: Sequence[str], seed: int, **asked: object) -> Plan:
+    return plans.make(spec_of(names, seed, **asked), DIGITS)
+
+
+def spec_of(names: Sequence[str], seed: int, **asked: object) -> StudySpec:
     """Arms with nothing left to search, given bounds, no margin: the answer rests on the confirm phase alone."""
     arms = [{"family": "fixed", "name": name, "fixed": {"lr": 0.1}} for name in names]
     document = {
@@ -47,7 +51,7 @@ def plan_of(names: Sequence[str], seed: int, **asked: object) -> Plan:
     spec = parse(document | asked)
     if wrong := plans.check(spec, DIGITS, [DIGITS.name]):
         raise ValueError(f"The calibration's own study is refused: {wrong}")
-    return plans.make(spec, DIGITS)
+    return spec
 
 
 def trial_of(slot: PlannedSlot, value: float | None, curve: tuple[Evaluation, ...] = ()) -> Trial:
@@ -61,9 +65,9 @@ def trial_of(slot: PlannedSlot, value: float | None, curve: tuple[Evaluation, ..
     )
 
 
-def played(plan: Plan, end: Callable[[PlannedSlot], Trial]) -> list[Trial]:
-    """Every round that comes due, ended as `end` says, until the study is over."""
-    trials: list[Trial] = []
+def played(plan: Plan, end: Callable[[PlannedSlot], Trial], before: Sequence[Trial] = ()) -> list[Trial]:
+    """Every round that comes due, ended as `end` says, until the study is over; `before`: trials of an extended one."""
+    trials = list(before)
     while slots := rounds.due(plan, trials):
         trials += map(end, slots)
     return trials
@@ -76,7 +80,7 @@ def ended(plan: Plan, table: Floats) -> Callable[[PlannedSlot], Trial]:
         table: [arms, runs] in sd, in the plan's order, confirm seeds before final ones; NaN where a run diverged.
     """
     rows = {arm.name: row for row, arm in enumerate(plan.arms)}
-    columns = {seed: column for column, seed in enumerate([*plan.confirm_seeds, *plan.final_seeds])}
+    columns = {seed: column for column, seed in enumerate([*plan.all_confirm_seeds, *plan.final_seeds])}
 
     def end(slot: PlannedSlot) -> Trial:
         if slot.phase != "confirm":
