@@ -123,11 +123,11 @@ def test_finalists_that_the_search_picked_by_luck_keep_every_promise(pool: Execu
 
 
 def test_looks_that_nobody_planned_err_seldom_in_all(pool: Executor) -> None:
-    assert all(told.held is not False for told in confirm_options.extensions(pool, 25).lines)
+    assert all(told.held is not False for told in confirm_options.extensions(pool, 12).lines)
 
 
 def test_shorter_runs_that_lose_the_margin_are_seldom_said_to_lose_less(pool: Executor) -> None:
-    assert all(told.held for told in confirm_options.lengths(pool, 25).lines)
+    assert all(told.held for told in confirm_options.lengths(pool, 15).lines)
 
 
 def test_a_target_is_set_by_runs_that_are_not_compared(pool: Executor) -> None:
