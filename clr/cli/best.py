@@ -17,7 +17,7 @@ from clr.errors import NotFound
 
 def best(
     study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="The study's id; without it, the best of each is listed.")
+        str | None, typer.Argument(metavar="STUDY", help="The study's id; without it, the best of each is listed.")
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Of the list: only this task.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Of the list: only this model.")] = None,

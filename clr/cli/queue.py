@@ -13,7 +13,7 @@ from clr.resources import StudyResource
 
 def queue(
     study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="What runs before this one, and when it starts.")
+        str | None, typer.Argument(metavar="STUDY", help="What runs before this one, and when it starts.")
     ] = None,
     service: Service = None,
     token_file: TokenFile = None,

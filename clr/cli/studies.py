@@ -17,7 +17,7 @@ from clr.resources import StudyResource, StudyState
 
 def status(
     study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="The study's id; without it, all are listed.")
+        str | None, typer.Argument(metavar="STUDY", help="The study's id; without it, all are listed.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until the study has ended.")] = False,
     state: Annotated[StudyState | None, typer.Option("--state", help="Of the list: only those in this state.")] = None,

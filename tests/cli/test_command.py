@@ -60,6 +60,11 @@ def test_every_command_prints_json_or_says_why_not(name):
         assert "--json" in offered or "takes no --json" in " ".join(one.help.split()), one.name
 
 
+@pytest.mark.parametrize("name", ["status", "queue", "best"])
+def test_an_argument_that_may_be_left_out_has_one_pair_of_brackets(name):
+    assert f"clr {name} [OPTIONS] [STUDY]" in clr(name, "--help").stdout
+
+
 def test_an_unknown_command_is_a_usage_error_that_suggests_one():
     refused = clr("tusks")
 
