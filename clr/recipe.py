@@ -109,7 +109,8 @@ def tuned(settings: Settings, replicates: int = 1) -> str:
     """Search trials, seeds and the interval of the peak rate, in words."""
     seeds = f"{settings.seeds} seed{'s' if settings.seeds != 1 else ''}"
     repeated = f", {replicates} times" if replicates > 1 else ""
-    each = f"{settings.trials} trials ({settings.sampler}), {seeds} an arm{repeated}"
+    trials = f"{settings.trials} trial{'s' if settings.trials != 1 else ''}"
+    each = f"{trials} ({settings.sampler}), {seeds} an arm{repeated}"
     if settings.low is None or settings.high is None or settings.source is None:
         return each
     return f"{each}; peak lr {settings.low:.3g} to {settings.high:.3g} ({_SOURCES[settings.source]})"

@@ -79,3 +79,8 @@ def test_of_a_script_that_trains_itself_no_optimizer_or_batch_is_claimed() -> No
     assert recipe.trained(made) == "the script of mine (width 64), its own optimizer, 30 iterations (1.5 epochs)"
     assert "the script of mine, 30 updates" in shown
     assert "an optimizer of its own" in shown and "batch 64" not in shown
+
+
+def test_one_trial_is_one_trial():
+    assert recipe.tuned(settings("sgd", trials=1)).startswith("1 trial (")
+    assert recipe.tuned(settings("sgd", trials=2)).startswith("2 trials (")
