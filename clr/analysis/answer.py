@@ -72,14 +72,11 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
     status = _status_of(plan, trials, arms, ended=ended)
     settings = _settings(plan, settled)
     made = decision.decide(plan, trials) if status == "confirmed" else Decision(decision.SCREENED)
-    if status == "confirmed":
-        arms = reaching.with_target(plan, [_with_figures(plan, arm, made) for arm in arms], trials)
-    else:
-        arms = [arm.model_copy(update=NOT_YET) for arm in arms]
-    ranked = [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
+    ranked = _ranked(plan, arms, trials, status, made)
     ladder = lengths.rankings(plan, trials, made.names) if status == "confirmed" else ()
     reported = _reported(plan, made, ranked, trials)
     ledger = accounts.ledger(plan, trials)
+    notes = [*_plan_notes(plan, trials, ranked, settled), *lengths.notes(plan, ladder), *_kinds(plan, trials, status)]
     return Answer(
         study=study,
         status=status,
@@ -92,13 +89,7 @@ def answer(study: str, plan: Plan, trials: Sequence[Trial], *, ended: bool = Fal
         target=target.of_baseline(plan, trials) if status == "confirmed" else plan.target,
         target_reason=target.why_none(plan, trials, confirmed_all=status == "confirmed"),
         iterations=plan.iterations,
-        notes=(
-            *filter(None, [accounts.saved(ledger)]),
-            *_notes(plan, ranked, settled),
-            *lengths.notes(plan, ladder),
-            *(device_kinds.notes(plan, trials) if status == "confirmed" else ()),
-            *extensions.notes(plan, trials, asked, status),
-        ),
+        notes=(*notes, *extensions.notes(plan, trials, asked, status)),
         settings=settings,
         action=made.action,
         recommended=made.arm,
@@ -129,6 +120,17 @@ NOT_YET: dict[str, Any] = {
     "shrinkage": None,
 }
 """What a confirm phase that is not over does not show."""
+
+
+def _ranked(
+    plan: Plan, arms: Sequence[ArmAnswer], trials: Sequence[Trial], status: AnswerStatus, made: Decision
+) -> list[ArmAnswer]:
+    """The arms by rank, with their confirm figures where these may be shown."""
+    if status == "confirmed":
+        arms = reaching.with_target(plan, [_with_figures(plan, arm, made) for arm in arms], trials)
+    else:
+        arms = [arm.model_copy(update=NOT_YET) for arm in arms]
+    return [arm.model_copy(update={"rank": k + 1}) for k, arm in enumerate(sorted(arms, key=_order(plan, status)))]
 
 
 def _status_of(plan: Plan, trials: Sequence[Trial], arms: Sequence[ArmAnswer], *, ended: bool) -> AnswerStatus:
@@ -346,6 +348,21 @@ def _best(study: str, settings: Settings, first: ArmAnswer) -> BestSchedule | No
         return None
     text = recipe.snippet(settings, first.schedule, study=study, arm=first.arm)
     return BestSchedule(arm=first.arm, schedule=first.schedule, snippet=text)
+
+
+def _plan_notes(
+    plan: Plan,
+    trials: Sequence[Trial],
+    arms: Sequence[ArmAnswer],
+    settled: PeakInterval | None,
+) -> list[str]:
+    """What pruning saved, and what is to be known of bounds and arms."""
+    return [*filter(None, [accounts.saved(accounts.ledger(plan, trials))]), *_notes(plan, arms, settled)]
+
+
+def _kinds(plan: Plan, trials: Sequence[Trial], status: AnswerStatus) -> Sequence[str]:
+    """That arms were confirmed on different kinds of device, once they are."""
+    return device_kinds.notes(plan, trials) if status == "confirmed" else ()
 
 
 def _notes(plan: Plan, arms: Sequence[ArmAnswer], settled: PeakInterval | None) -> list[str]:
