@@ -6,7 +6,8 @@ STATE := .state
 BENCHMARKS := demo_against_peers queue_over_http reading_at_size schedule_speed two_workers range_test_real_nets
 BENCHMARKS += cifar10_triangular
 T ?= tests clr
-SPLIT ?= logical
+# Many tests wait for processes: three for every two cores keep them busy.
+SPLIT ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench serve fresh clean

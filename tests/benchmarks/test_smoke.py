@@ -31,9 +31,9 @@ def test_reading_asks_both_kinds_of_study_three_questions(tmp_path: Path) -> Non
 
 
 def test_the_queue_serves_every_number_of_clients_and_batch(tmp_path: Path) -> None:
-    sizes = ["--clients", "1", "3", "--batches", "1", "4", "--seconds", "0.3"]
+    sizes = ["--clients", "2", "--batches", "1", "4", "--seconds", "0.3"]
     found = rows("queue_over_http", tmp_path, *sizes, "--databases", "postgresql")
-    assert [(row["clients"], row["batch"]) for row in found] == [(1, 1), (3, 1), (1, 4), (3, 4)]
+    assert [(row["clients"], row["batch"]) for row in found] == [(2, 1), (2, 4)]
     assert all(float(row["slots/s"]) > 0 for row in found)
 
 

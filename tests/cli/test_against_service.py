@@ -105,7 +105,7 @@ def test_best_without_a_study_lists_the_confirmed_best_of_each(clr, finished):
     shown = clr("best", "--task", "digits", "--model", "mlp")
     rows = json.loads(clr("best", "--json").stdout)
 
-    line = next(line for line in shown.stdout.splitlines() if finished in line)
+    (line,) = (line for line in shown.stdout.splitlines() if finished in line and not line.startswith("clr "))
     assert line.split()[0] == answer["best"]["arm"] and answer["action"].partition(":")[0] in line
     assert "mlp on digits, sgd (momentum 0.9), batch 64, 20 iterations" in shown.stdout
     assert "Studies do not share seeds" in shown.stdout
