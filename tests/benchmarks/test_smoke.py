@@ -1,4 +1,4 @@
-"""Each benchmark of the service runs at its smallest size, and prints a Markdown table. Its figures are no test's."""
+"""The benchmark of reading runs at its smallest size; `make bench` runs them all. Figures are no test's."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SMALL_STUDY = ["--families", "1", "--trials", "2", "--seeds", "2"]
 
 
 def rows(name: str, tmp_path: Path, *flags: str) -> list[dict[str, Any]]:
@@ -28,19 +27,6 @@ def test_reading_asks_both_kinds_of_study_three_questions(tmp_path: Path) -> Non
     found = rows("reading_at_size", tmp_path, *sizes, "--databases", "sqlite")
     kinds = [(what, of) for what in ("status", "best", "page of trials") for of in ("154 trials", "40 trials")]
     assert [row["asked for"] for row in found] == [f"{what}, of {of}" for what, of in kinds]
-
-
-def test_the_queue_serves_every_number_of_clients_and_batch(tmp_path: Path) -> None:
-    sizes = ["--clients", "2", "--batches", "1", "4", "--seconds", "0.3"]
-    found = rows("queue_over_http", tmp_path, *sizes, "--databases", "postgresql")
-    assert [(row["clients"], row["batch"]) for row in found] == [(2, 1), (2, 4)]
-    assert all(float(row["slots/s"]) > 0 for row in found)
-
-
-def test_optuna_and_this_service_train_the_same_runs(tmp_path: Path) -> None:
-    found = rows("demo_against_peers", tmp_path, *SMALL_STUDY, "--only", "final values")
-    assert [row["runs"] for row in found] == [7, 7]
-    assert float(found[1]["ours / theirs"]) > 0
 
 
 def test_make_bench_runs_every_script_that_measures() -> None:
