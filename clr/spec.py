@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -24,6 +24,9 @@ MAX_TRIALS_PER_ARM = 10_000
 MAX_SLOTS = 100_000
 MAX_SEEDS = 1_000
 MAX_DEPTH = 4
+
+
+P = TypeVar("P", bound="SpecPart")
 
 
 class SpecPart(BaseModel):
@@ -272,10 +275,7 @@ def parse_extension(document: object) -> Extension:
     Raises:
         InvalidSpec: with every error of form, by field.
     """
-    try:
-        return Extension.model_validate(document)
-    except ValidationError as error:
-        raise InvalidSpec(field_errors(error)) from None
+    return _formed(Extension, document)
 
 
 def parse(document: object) -> StudySpec:
@@ -284,8 +284,12 @@ def parse(document: object) -> StudySpec:
     Raises:
         InvalidSpec: with every error of form, by field.
     """
+    return _formed(StudySpec, document)
+
+
+def _formed(model: type[P], document: object) -> P:
     try:
-        return StudySpec.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
         raise InvalidSpec(field_errors(error)) from None
 

@@ -16,7 +16,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from worker import processes
+from clr import processes
 
 GPU_PERCENT = 10
 SLACK = 0.5

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import IO
 
-from worker import memory, messages, processes
+from clr import processes
+from worker import memory, messages
 
 TAIL_CHARACTERS = 16_000
 _DRAIN_SECONDS, _MEMORY_SECONDS = 2.0, 1.0

@@ -90,8 +90,13 @@ def _config(facts: TaskFacts, options: dict[str, Any], iterations: int, peak: fl
     return base.model_copy(update={"phase": "confirm", "schedule": schedule.to_dict(), "test": True})
 
 
-def _seeded(config: TrialConfig, seed: int) -> TrialConfig:
-    return config.model_copy(update={"seed": seed, "split_seed": seed})
+def _tries(
+    tried: Callable[[TrialConfig], tuple[TriedRun, Measured]], config: TrialConfig, progress: Callable[[str], None]
+) -> Iterator[tuple[TriedRun, Measured]]:
+    """The three runs, one after the other, and what each took."""
+    for number, seed in enumerate(SEEDS, start=1):
+        progress(f"run {number} of {len(SEEDS)}: {config.iterations} updates, seed {seed}")
+        yield tried(config.model_copy(update={"seed": seed, "split_seed": seed}))
 
 
 # -- scripts and functions ---------------------------------------------------------------------------------------------
@@ -101,9 +106,7 @@ def _script(
     command: CommandTask, facts: TaskFacts, config: TrialConfig, device: str, progress: Callable[[str], None]
 ) -> CheckReport:
     runs, times = [], []
-    for number, seed in enumerate(SEEDS, start=1):
-        progress(f"run {number} of {len(SEEDS)}: {config.iterations} updates, seed {seed}")
-        run, took = _tried_script(command, _seeded(config, seed), device)
+    for run, took in _tries(lambda seeded: _tried_script(command, seeded, device), config, progress):
         runs.append(run)
         times.append(took)
         if run.end != "done":
@@ -167,12 +170,7 @@ def _built(
     progress("looking for examples that stand in two splits")
     shared, sizes = splits.shared(task.splits(SEEDS[0]))
     found = [*findings.of_splits(shared, sizes), *_sizes(facts, sizes)]
-    runs, times = [], []
-    for number, seed in enumerate(SEEDS, start=1):
-        progress(f"run {number} of {len(SEEDS)}: {config.iterations} updates, seed {seed}")
-        run, took = _tried_task(task, _seeded(config, seed), device)
-        runs.append(run)
-        times.append(took)
+    runs, times = zip(*_tries(lambda seeded: _tried_task(task, seeded, device), config, progress), strict=True)
     found += [*findings.of_ends(runs, facts.metric), *findings.of_test(runs[0], facts.metric, facts.test_size)]
     if all(run.end == "done" for run in runs):
         found += findings.of_seeds(*runs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from types import TracebackType
 from typing import Self
 
-import psutil
+from clr import processes
 
 PERIOD = 0.05
 
@@ -29,11 +30,4 @@ class PeakMemory:
 
     def _look(self) -> None:
         while not self._over.wait(PERIOD):
-            self.bytes = max(self.bytes, sum(map(_resident, psutil.Process().children(recursive=True))))
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:  # it has ended meanwhile
-        return 0
+            self.bytes = max(self.bytes, sum(map(processes.resident, processes.tree(os.getpid())[1:])))

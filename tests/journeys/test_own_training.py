@@ -6,7 +6,6 @@ import importlib.util
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from network import outside_address
 from processes import wait_for
 from serving import CLEAN, serving
 
@@ -77,19 +77,6 @@ def test_an_example_trains_as_many_updates_at_the_schedules_rates(name: str, tmp
     assert events[-1].test["accuracy"] > 0.2  # of ten classes
 
 
-def own_address() -> str:
-    """This machine's address on the network, which is not its loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        try:
-            asking.connect(("192.0.2.1", 9))  # sends nothing
-            address = str(asking.getsockname()[0])
-        except OSError:
-            address = "127.0.0.1"
-    if address.startswith("127."):
-        pytest.skip("this machine has no address but loopback")
-    return address
-
-
 @contextlib.contextmanager
 def running(*command: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("a") as said:
@@ -109,7 +96,7 @@ def running(*command: str, log: Path, **environment: str) -> Iterator[subprocess
 def test_a_trainer_of_the_standard_library_gets_an_answer_over_a_protected_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token, address, log = secrets.token_urlsafe(32), own_address(), tmp_path / "http.log"
+    token, address, log = secrets.token_urlsafe(32), outside_address(), tmp_path / "http.log"
     monkeypatch.setenv("CLR_TOKEN", token)
     monkeypatch.setenv("NO_PROXY", address)
     wanted = {

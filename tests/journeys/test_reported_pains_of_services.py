@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from network import outside_address
 from processes import Running, wait_for
 from serving import CLEAN, outcome, serving
 
@@ -168,7 +168,7 @@ def test_diverged_failed_and_cancelled_trials_are_told_apart(client: Client) -> 
 def test_a_worker_trains_over_tls_and_trusts_no_other_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host, token = _outside_address(), secrets.token_urlsafe(32)
+    host, token = outside_address(), secrets.token_urlsafe(32)
     certificate = _certificate(host, tmp_path)
     monkeypatch.setenv("CLR_TOKEN", token)
     (tmp_path / "data").mkdir()
@@ -185,16 +185,6 @@ def test_a_worker_trains_over_tls_and_trusts_no_other_certificate(
         assert study.status().slots.done == 2
         doubting.until_said("CERTIFICATE_VERIFY_FAILED")
         assert len(client.workers()) == 1, "the other never sent its token"
-
-
-def _outside_address() -> str:
-    """An address of this host beyond loopback, where the environment's certificates count."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: the kernel picks the address that it would send from
-        except OSError:
-            pytest.skip("this host has no address beyond loopback")
-        return str(probe.getsockname()[0])
 
 
 def _certificate(host: str, folder: Path) -> Path:

@@ -7,16 +7,15 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from network import QuietHandler, listening
 from processes import wait_for
 
 from service.reference import reference
@@ -152,7 +151,7 @@ class Proxy:
 def proxy(http: httpx.Client) -> Iterator[Proxy]:
     found = Proxy(urlsplit(str(http.base_url)).netloc)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_CONNECT(self) -> None:
             self._refuse(self.path.partition(":")[0])
 
@@ -182,18 +181,8 @@ def proxy(http: httpx.Client) -> Iterator[Proxy]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Handler) as found.url:
+        yield found
 
 
 def browse(proxy: Proxy, folder: Path) -> str:

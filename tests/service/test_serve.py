@@ -4,14 +4,13 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
-import pytest
+from network import outside_address
 
 from clr.client import Client
 from service.server import listen
@@ -98,7 +97,8 @@ def test_a_study_survives_a_killed_service(tmp_path, announce_at):
     assert again.json()["spec"] == study.json()["spec"]
 
 
-def test_two_workers_train_beyond_loopback_with_the_token_and_end_with_the_service(tmp_path, own_address):
+def test_two_workers_train_beyond_loopback_with_the_token_and_end_with_the_service(tmp_path):
+    own_address = outside_address()
     spec = {
         "task": "digits", "arms": ["fixed"], "bounds": {"low": 0.05, "high": 0.5}, "trials": 2, "confirm_seeds": 2,
         "budget": {"iterations": 20},
@@ -122,14 +122,6 @@ def test_two_workers_train_beyond_loopback_with_the_token_and_end_with_the_servi
         assert process.wait(45) == 0
         assert not any(alive(child) for child in children)
         assert TOKEN not in process.stderr.read() and "w" * 40 not in stranger.stderr
-
-
-@pytest.fixture
-def own_address():
-    """An address of this host that other machines could use."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        asked.connect(("192.0.2.1", 9))  # sends nothing: it only asks for the way there
-        return asked.getsockname()[0]
 
 
 def children_of(parent):

@@ -4,16 +4,15 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import Desk
+from network import QuietHandler, listening
 from processes import Running
 
 HERE = Path(__file__).parent
@@ -78,7 +77,7 @@ def desk_for_all() -> Iterator[Desk]:
 def _serving() -> Iterator[Desk]:
     found = Desk()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -99,15 +98,5 @@ def _serving() -> Iterator[Desk]:
                 self.end_headers()
                 self.wfile.write(content)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Handler) as found.url:
+        yield found

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from network import own_address
 from processes import Running, wait_for
 
 from clr.client import Client, StudyHandle
@@ -59,7 +60,7 @@ class Site:
         script = re.findall(r"```python\n(.*?)```", DOCS, flags=re.S)[0]
         (self.folder / "train.py").write_text(script)
         (self.folder / "documented.yaml").write_text(re.findall(r"```yaml\n(.*?)```", DOCS, flags=re.S)[0])
-        host = outside_address()
+        host = own_address() or "127.0.0.1"
         port = free_port(host)
         where = ("--host", host, "--port", str(port), "--data", str(self.folder / "data"))
         self.service = self.start("-m", "clr.cli", "serve", *where, **self.environment)
@@ -81,13 +82,6 @@ class Site:
 
     def submit(self, **changes: Any) -> StudyHandle:
         return self.client.submit({**SMALL, **changes})
-
-
-def outside_address() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-        probe.connect(("192.0.2.1", 9))  # sends nothing: the kernel picks the address that it would send from
-        return str(probe.getsockname()[0])
-    return "127.0.0.1"
 
 
 def free_port(host: str) -> int:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from processes import wait_for
 
-from worker import processes
+from clr import processes
 
 HOLDS = "import sys; held = bytearray(b'x') * (200 * 2**20); print('held', flush=True); sys.stdin.read()"
 STARTS = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS!r}])"

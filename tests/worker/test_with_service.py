@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from network import outside_address
 from processes import Running, wait_for
 
 from clr.client import Client, StudyHandle
@@ -282,16 +283,6 @@ def test_facts_that_only_a_worker_can_find_come_from_a_describe_slot(site: Site)
     assert study.wait(poll=0.1, timeout=120).state == "done"
 
     assert [trial.phase for trial in study.trials()] == ["describe", "search", "confirm"]
-
-
-def outside_address() -> str:
-    """An address of this host beyond loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: the kernel picks the address that it would send from
-        except OSError:
-            pytest.skip("this host has no address beyond loopback")
-        return str(probe.getsockname()[0])
 
 
 def test_beyond_loopback_the_right_token_works_and_a_wrong_one_ends_the_worker(

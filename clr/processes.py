@@ -24,7 +24,7 @@ def tree(root: int) -> tuple[psutil.Process, ...]:
 
 def memory(root: int) -> int:
     """What `root` and its descendants hold [bytes], pages that several of them map counted in each."""
-    return sum(map(_resident, tree(root)))
+    return sum(map(resident, tree(root)))
 
 
 def own_memory(root: int) -> int:
@@ -48,10 +48,11 @@ def cpu_seconds(root: int) -> Mapping[Hashable, float]:
     return used
 
 
-def _resident(process: psutil.Process) -> int:
+def resident(process: psutil.Process) -> int:
+    """What one process holds [bytes]; 0 where it has ended."""
     try:
         return int(process.memory_info().rss)
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:
         return 0
 
 
@@ -59,5 +60,5 @@ def _proportional(process: psutil.Process) -> int:
     try:
         found = process.memory_full_info()
     except psutil.Error:  # it has ended meanwhile, or may be looked into by its own user alone
-        return _resident(process)
+        return resident(process)
     return int(getattr(found, "pss", found.rss))  # where the system tells no share, all counts
